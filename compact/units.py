@@ -1,0 +1,113 @@
+"""SI units as instruments and people write them: `Current(mA)`, `R [kΩ]`, `Pulse width s`, `20 ms`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["PREFIXES", "Unit", "parse_unit", "split_label"]
+
+PREFIXES = {
+    "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "m": 1e-3, "": 1.0,
+    "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
+}
+"""Factor of each SI prefix; `K` is read as kilo, both micro signs are known."""
+
+_LONG_PREFIXES = {"pico": "p", "nano": "n", "micro": "u", "milli": "m", "kilo": "k", "mega": "M", "giga": "G"}
+_BASES = {
+    "A": ("a", "amp", "amps", "ampere", "amperes"),
+    "V": ("v", "volt", "volts"),
+    "Ohm": ("ohm", "ohms", "Ω", "Ω", "ω"),
+    "s": ("s", "sec", "secs", "second", "seconds"),
+    "Oe": ("oe", "oersted"),
+    "T": ("t", "tesla"),
+    "K": ("k", "kelvin"),
+    "degC": ("degc", "°c", "celsius"),
+    "m": ("meter", "metre"),
+    "Hz": ("hz", "hertz"),
+    "W": ("w", "watt", "watts"),
+    "S": ("siemens",),
+    "A/m": ("a/m",),
+}
+_WORDS = {word: base for base, words in _BASES.items() for word in words}
+_NO_UNIT = {"", "1", "-", "a.u.", "a.u", "arb", "arb."}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit as read from text.
+
+    Parameters
+    ----------
+    base : str
+        SI base unit it scales to: "A", "V", "Ohm", "s", ...
+    scale : float
+        Factor from the written unit to the base unit.
+    """
+
+    base: str
+    scale: float
+
+
+def parse_unit(text: str) -> Unit | None:
+    """Read a unit with any SI prefix.
+
+    Parameters
+    ----------
+    text : str
+        Unit alone, for example "mA", "µA", "kOhm", "MΩ", "milliamps".
+
+    Returns
+    -------
+    Unit or None
+        None if the text is no unit. Prefixes tell cases apart ("mOhm" and "MOhm"); a lone "K" is kelvin and a
+        lone "T" is tesla.
+    """
+    text = text.strip().rstrip(".")
+    if text in ("S", "mS", "uS", "µS", "μS", "nS"):
+        return Unit("S", PREFIXES[text[:-1]])
+    if text == "k":
+        return None
+    base = _WORDS.get(text.lower())
+    if base:
+        return Unit(base, 1.0)
+    for long, short in _LONG_PREFIXES.items():
+        if text.lower().startswith(long):
+            rest = _WORDS.get(text[len(long):].strip().lower())
+            return Unit(rest, PREFIXES[short]) if rest else None
+    base = _WORDS.get(text[1:].lower())
+    return Unit(base, PREFIXES[text[0]]) if base and text[0] in PREFIXES else None
+
+
+_BRACKETED = re.compile(r"^(.*?)\s*[(\[{]\s*([^()\[\]{}]*)\s*[)\]}]\s*$", re.DOTALL)
+_TRAILING = re.compile(r"^(.*?)(?:\s+in\s+|\s*[/,:_]\s*|\s+)([^\s/,:_]+)$", re.DOTALL)
+
+
+def split_label(text: str) -> tuple[str, Unit | None]:
+    """Split a column header into its name and unit.
+
+    Parameters
+    ----------
+    text : str
+        For example "Current(mA)", "R / kΩ", "I_mA", "Pulse width s", "Voltage, V".
+
+    Returns
+    -------
+    name : str
+        The header without its unit, or all of it when no unit is found.
+    unit : Unit or None
+        The unit, None when there is none.
+    """
+    text = " ".join(text.split())
+    match = _BRACKETED.match(text)
+    if match:
+        unit = parse_unit(match.group(2))
+        if unit or match.group(2).strip().lower() in _NO_UNIT:
+            return match.group(1).strip(), unit
+        return text, None
+    match = _TRAILING.match(text)
+    if match and match.group(1).strip():
+        unit = parse_unit(match.group(2))
+        if unit:
+            return match.group(1).strip(), unit
+    return text, None
