@@ -1,0 +1,597 @@
+"""Transistor technologies: device names, supplies and model text, so that one circuit runs on any of them."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import importlib.util
+import json
+import math
+import operator
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from compact.errors import TechnologyError, unknown
+from compact.parameters import write_atomic
+from compact.spicetext import logical_lines
+from compact.templates import template_dir
+
+__all__ = ["Device", "Technology", "cache_dir", "get_technology", "technologies"]
+
+KINDS = ("nmos", "pmos", "nmos_io", "pmos_io")
+FORMAT = "spinbricks-models/1"
+
+
+@dataclass(frozen=True)
+class Device:
+    """One transistor of a technology.
+
+    Parameters
+    ----------
+    model : str
+        Its name in the library: a model for element "M", a subcircuit for "X".
+    vdd : float
+        Supply that it is meant for [V].
+    length, min_width : float
+        Shortest drawn gate and narrowest allowed one [m].
+    max_width : float
+        Widest single finger [m]; a wider transistor is drawn as several in parallel.
+    k, vth, alpha, body, saturation : float
+        Drive law used to choose widths before anything is simulated (never to simulate):
+        see `current`. k is in A/m/V**alpha, vth in V, body in V/V, saturation in V**(1 - alpha/2).
+    """
+
+    model: str
+    vdd: float
+    length: float
+    min_width: float
+    max_width: float
+    k: float
+    vth: float
+    alpha: float = 1.3
+    body: float = 0.2
+    saturation: float = 0.7
+
+    def current(self, vgs: float, vds: float, vsb: float = 0.0) -> float:
+        """Drain current per width by the alpha-power law, magnitudes for both polarities.
+
+        Parameters
+        ----------
+        vgs, vds, vsb : float
+            Gate, drain and source-to-bulk voltage [V]; the threshold rises by ``body * vsb``.
+
+        Returns
+        -------
+        float
+            Current per width [A/m].
+
+        References
+        ----------
+        T. Sakurai and A. R. Newton, IEEE J. Solid-State Circuits 25 (1990) 584.
+        """
+        drive = vgs - self.vth - self.body * vsb
+        if drive <= 0 or vds <= 0:
+            return 0.0
+        knee = min(vds / (self.saturation * drive ** (self.alpha / 2)), 1.0)
+        return self.k * drive**self.alpha * knee * (2 - knee)
+
+
+@dataclass(frozen=True)
+class Technology:
+    """A set of transistors with their model library, at one process corner.
+
+    Parameters
+    ----------
+    name, description, citation, licence : str
+        What it is, where it comes from and under which terms.
+    library : pathlib.Path
+        SPICE library file with one section per corner.
+    corners : mapping of str to tuple of str
+        Sections that make up each corner.
+    devices : mapping of str to Device
+        By kind: "nmos", "pmos" and where there are some "nmos_io", "pmos_io".
+    diffusion : float
+        Length of a source or drain area beside the gate, for junction areas and perimeters [m].
+    element : {"M", "X"}
+        Whether transistors are called as models or as subcircuits.
+    unit : float
+        Metres per unit of the widths and lengths in transistor lines (1e-6 where they are in micrometres).
+    trim : bool
+        Whether models are picked from the library and written out, or the library is called as a whole.
+    corner : str
+        The corner whose models are used.
+    """
+
+    name: str
+    description: str
+    library: Path
+    corners: Mapping[str, tuple[str, ...]]
+    devices: Mapping[str, Device]
+    citation: str = ""
+    licence: str = ""
+    diffusion: float = 0.0
+    element: str = "M"
+    unit: float = 1.0
+    trim: bool = True
+    corner: str = "tt"
+    _text: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def vdd(self) -> float:
+        """Core supply [V]."""
+        return self.devices["nmos"].vdd
+
+    def device(self, kind: str) -> Device:
+        """The device of a kind.
+
+        Raises
+        ------
+        TechnologyError
+            If the technology has none of that kind.
+        """
+        try:
+            return self.devices[kind]
+        except KeyError:
+            message = unknown(f"device of technology '{self.name}'", kind, self.devices)
+            raise TechnologyError(message) from None
+
+    def at_corner(self, corner: str) -> Technology:
+        """The same technology at another process corner.
+
+        Raises
+        ------
+        TechnologyError
+            If it has no such corner.
+        """
+        if corner not in self.corners:
+            raise TechnologyError(unknown(f"corner of technology '{self.name}'", corner, self.corners))
+        return replace(self, corner=corner, _text={})
+
+    def transistor(
+        self,
+        kind: str,
+        name: str,
+        drain: str,
+        gate: str,
+        source: str,
+        bulk: str,
+        width: float,
+        length: float | None = None,
+    ) -> str:
+        """One transistor as a SPICE line.
+
+        Parameters
+        ----------
+        kind : str
+            "nmos", "pmos", "nmos_io" or "pmos_io".
+        name : str
+            Instance name without the letter of the element.
+        drain, gate, source, bulk : str
+            Nodes.
+        width : float
+            Total width [m]; above the device's max_width it is split into equal parallel ones.
+        length : float, optional
+            Drawn length [m]; the device's shortest if left out.
+
+        Raises
+        ------
+        TechnologyError
+            If there is no such device or it cannot have that size.
+        """
+        device = self.device(kind)
+        length = device.length if length is None else length
+        tolerance = 1 + 1e-9
+        if not device.min_width <= width * tolerance < math.inf:
+            raise TechnologyError(
+                f"{kind} '{name}' of {width * 1e6:.4g} um is narrower than {self.name} allows "
+                f"({device.min_width * 1e6:.4g} um)"
+            )
+        if not device.length <= length * tolerance < math.inf:
+            raise TechnologyError(
+                f"{kind} '{name}' of length {length * 1e6:.4g} um is shorter than {self.name} allows "
+                f"({device.length * 1e6:.4g} um)"
+            )
+        copies = math.ceil(width / device.max_width / tolerance)
+        w = width / copies
+        sizes = {"w": w / self.unit, "l": length / self.unit}
+        if self.diffusion:
+            area, around = w * self.diffusion / self.unit**2, 2 * (w + self.diffusion) / self.unit
+            sizes |= {"ad": area, "as": area, "pd": around, "ps": around}
+        words = [f"{self.element}{name}", drain, gate, source, bulk, device.model]
+        words += [f"{key}={value:.6g}" for key, value in sizes.items()]
+        return " ".join(words + ([f"m={copies}"] if copies > 1 else []))
+
+    def models(self, netlist: str) -> str:
+        """Model text for the transistors of a netlist, ready to be put in front of it.
+
+        Parameters
+        ----------
+        netlist : str
+            SPICE text; its transistor lines decide which models and which bins are needed. A transistor
+            whose size is an expression gets all bins of its device.
+
+        Returns
+        -------
+        str
+            ``.model`` statements, or ``.lib`` calls where the technology is not trimmed; "" if the netlist
+            has no transistor of this technology.
+
+        Raises
+        ------
+        TechnologyError
+            If the library cannot be read, or has no bin for a transistor.
+        """
+        used = sorted(set(self._used(netlist)))
+        if not used:
+            return ""
+        key = tuple(map(str, used))
+        if key not in self._text:
+            self._text[key] = self._pick(used) if self.trim else self._call()
+        return self._text[key]
+
+    def _used(self, netlist: str) -> Iterator[tuple[str, float, float]]:
+        names = {device.model.lower(): device.model for device in self.devices.values()}
+        for statement in logical_lines(netlist):
+            words = statement.lower().split()
+            model = next((word for word in words if word in names), None)
+            if model and words[0][0] == self.element.lower():
+                sizes = {"nf": "1"} | dict(_ASSIGNMENT.findall(statement.lower()))
+                w, ell, fingers = (_number(sizes.get(key, "")) for key in ("w", "l", "nf"))
+                yield names[model], w * self.unit / fingers, ell * self.unit
+
+    def _call(self) -> str:
+        return "".join(f'.lib "{self.library}" {section}\n' for section in self.corners[self.corner])
+
+    def _pick(self, used: Iterable[tuple[str, float, float]]) -> str:
+        bins = _library(
+            self.library, self.corners[self.corner], tuple(d.model for d in self.devices.values())
+        )
+        text: dict[str, str] = {}
+        for model, w, ell in used:
+            fitting = [b for b in bins[model] if b.holds(w, ell)]
+            if not fitting:
+                raise TechnologyError(
+                    f"technology '{self.name}' has no '{model}' of {w * 1e6:.4g} um / {ell * 1e6:.4g} um"
+                )
+            text |= {b.name: b.text for b in fitting}
+        terms = f" ({self.licence})" if self.licence else ""
+        head = f"* {self.name} {self.corner}: models in use, from {self.library.name}{terms}\n"
+        return head + "\n".join(text.values()) + "\n"
+
+
+def technologies() -> dict[str, str]:
+    """Names of the known technologies and what each is."""
+    return {name: str(data.get("description", "")) for name, data in _descriptions().items()}
+
+
+def get_technology(name: str | Path, corner: str = "tt") -> Technology:
+    """A technology by its name, or by the path of its description.
+
+    Parameters
+    ----------
+    name : str or pathlib.Path
+        "generic", "sky130", "gf180", or a TOML file as described in netlists/technologies/README.md.
+    corner : str
+        Process corner.
+
+    Raises
+    ------
+    TechnologyError
+        If it is not known, its Python package is not installed, or its description is not valid.
+    """
+    known = _descriptions()
+    if str(name) in known:
+        technology = _build(known[str(name)], template_dir("netlists") / "technologies", str(name))
+    elif str(name).endswith(".toml"):
+        path = Path(name).expanduser()
+        technology = _build(_read_toml(path), path.resolve().parent, path.stem)
+    else:
+        raise TechnologyError(
+            unknown("technology", str(name), known) + "; any other one by the path of its .toml description"
+        )
+    return technology.at_corner(corner)
+
+
+def cache_dir() -> Path:
+    """Where text that takes long to derive is kept: $SPINBRICKS_CACHE, else the user's cache directory."""
+    base = os.environ.get("SPINBRICKS_CACHE")
+    if base:
+        return Path(base)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spinbricks"
+
+
+# ------------------------------------------------------------------------------------ descriptions
+
+
+def _descriptions() -> dict[str, dict[str, Any]]:
+    folder = template_dir("netlists") / "technologies"
+    return {path.stem: _read_toml(path) for path in sorted(folder.glob("*.toml"))}
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TechnologyError(f"cannot read technology '{path}': {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TechnologyError(f"technology '{path}' is not a TOML file: {error}") from None
+
+
+def _build(data: Mapping[str, Any], folder: Path, name: str) -> Technology:
+    """A Technology from a description; paths in it are relative to `folder` or to its package."""
+    allowed = {f.name for f in fields(Technology)} - {"corner", "name", "_text"} | {"package", "install"}
+    _check_keys(
+        f"key of technology '{name}'", data, allowed, {"description", "library", "corners", "devices"}
+    )
+    if "package" in data:
+        folder = _package_folder(name, str(data["package"]), str(data.get("install", "")))
+    library = folder / Path(str(data["library"])).expanduser()
+    if not library.is_file():
+        raise TechnologyError(f"technology '{name}': its library {library} does not exist")
+    required = {f.name for f in fields(Device)} - {"alpha", "body", "saturation"}
+    devices = {}
+    for kind, values in data["devices"].items():
+        if kind not in KINDS:
+            raise TechnologyError(unknown(f"device of technology '{name}'", kind, KINDS))
+        _check_keys(
+            f"key of '{kind}' in technology '{name}'", values, {f.name for f in fields(Device)}, required
+        )
+        if not all(isinstance(v, int | float) and v > 0 for key, v in values.items() if key != "model"):
+            raise TechnologyError(f"technology '{name}': figures of '{kind}' must be positive numbers")
+        devices[kind] = Device(**values)
+    if not {"nmos", "pmos"} <= set(devices):
+        raise TechnologyError(f"technology '{name}' must describe at least the devices nmos and pmos")
+    known = {key: data[key] for key in allowed - {"package", "install"} if key in data}
+    known |= {
+        "library": library,
+        "devices": MappingProxyType(devices),
+        "corners": MappingProxyType({corner: tuple(names) for corner, names in data["corners"].items()}),
+    }
+    if known.get("element", "M") not in ("M", "X"):
+        raise TechnologyError(f"technology '{name}': element must be 'M' or 'X', not {known['element']!r}")
+    if known.setdefault("trim", known.get("element") != "X") and known.get("element") == "X":
+        raise TechnologyError(
+            f"technology '{name}': subcircuits cannot be picked from a library; set trim = false"
+        )
+    return Technology(name=name, **known)
+
+
+def _check_keys(what: str, data: Mapping[str, Any], allowed: Iterable[str], required: Iterable[str]) -> None:
+    for key in data:
+        if key not in allowed:
+            raise TechnologyError(unknown(what, key, allowed))
+    for key in required:
+        if key not in data:
+            raise TechnologyError(f"missing {what}: '{key}'")
+
+
+def _package_folder(name: str, package: str, install: str) -> Path:
+    """Folder of an installed Python package, found without importing it."""
+    parent, _, leaf = package.rpartition(".")
+    try:
+        spec = importlib.util.find_spec(parent or leaf)
+    except ModuleNotFoundError:
+        spec = None
+    places = [Path(p) / leaf if parent else Path(p) for p in (spec and spec.submodule_search_locations) or ()]
+    for place in places:
+        if place.is_dir():
+            return place
+    raise TechnologyError(f"technology '{name}' is not installed; install it with: {install}")
+
+
+# ------------------------------------------------------------------------------------ SPICE libraries
+
+_ASSIGNMENT = re.compile(r"""([a-z_]\w*)\s*=\s*('[^']*'|"[^"]*"|\{[^}]*\}|[^\s()]+)""")
+_UNITS = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
+_LITERAL = re.compile(r"(?<![\w.])(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)(meg|[tgkmunpf])?(?![\w.])")
+
+
+@dataclass(frozen=True)
+class _Bin:
+    """One ``.model`` with the sizes it is meant for [m]."""
+
+    name: str
+    text: str
+    lmin: float
+    lmax: float
+    wmin: float
+    wmax: float
+
+    def holds(self, w: float, ell: float) -> bool:
+        """Whether a size lies in the bin, edges included; a size that is not a number lies in every bin."""
+        slack = 1e-12
+        return not (
+            w < self.wmin - slack
+            or w > self.wmax + slack
+            or ell < self.lmin - slack
+            or ell > self.lmax + slack
+        )
+
+
+def _number(text: str) -> float:
+    """Value of a SPICE number; NaN where it is no plain one."""
+    match = _LITERAL.match(text.lower())
+    if not match:
+        return math.nan
+    return float(match[1]) * _UNITS.get(match[2] or "", 1.0)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A library file that was read: its hash and its statements."""
+
+    digest: str
+    statements: tuple[str, ...]
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _section(path: Path, section: str | None, files: dict[Path, _File]) -> Iterator[str]:
+    """Statements of one section of a library, nested ones too; `files` collects what was read."""
+    if path not in files:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise TechnologyError(f"cannot read SPICE library {path}: {error.strerror or error}") from None
+        files[path] = _File(_digest(content), tuple(logical_lines(content.decode("utf-8", errors="replace"))))
+    current, found = None, section is None
+    for statement in files[path].statements:
+        if statement[0] != ".":
+            continue
+        words = [word.strip("\"'") for word in statement.split(None, 3)]
+        command = words[0].lower()
+        if command == ".lib" and len(words) == 2:
+            current = words[1].lower()
+            found = found or current == section
+        elif command == ".endl":
+            current = None
+        elif current != section:
+            continue
+        elif command == ".lib":
+            yield from _section(path.parent / words[1], words[2].lower(), files)
+        elif command in (".include", ".inc"):
+            yield from _section(path.parent / words[1], None, files)
+        else:
+            yield statement
+    if not found:
+        raise TechnologyError(f"SPICE library {path} has no section '{section}'")
+
+
+@lru_cache(maxsize=32)
+def _library(path: Path, sections: tuple[str, ...], models: tuple[str, ...]) -> dict[str, list[_Bin]]:
+    """Models of a library by device, all bins of each, from the cache if the library is still the same."""
+    key = _digest(repr((FORMAT, path, sections, models)).encode())
+    cached = cache_dir() / f"models-{key}.json"
+    try:
+        data = json.loads(cached.read_text(encoding="utf-8"))
+        if all(_digest(Path(name).read_bytes()) == digest for name, digest in data["files"].items()):
+            return {model: [_Bin(*b) for b in bins] for model, bins in data["bins"].items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # no cache yet, or not one of ours: derive it
+    files: dict[Path, _File] = {}
+    bins = _read_models(path, sections, models, files)
+    data = {
+        "files": {str(name): file.digest for name, file in files.items()},
+        "bins": {model: [list(vars(b).values()) for b in of] for model, of in bins.items()},
+    }
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
+        write_atomic(cached, json.dumps(data))
+    return bins
+
+
+def _read_models(
+    path: Path, sections: Iterable[str], models: Iterable[str], files: dict[Path, _File]
+) -> dict[str, list[_Bin]]:
+    wanted = {model.lower(): model for model in models}
+    bins: dict[str, list[_Bin]] = {model: [] for model in models}
+    parameters: dict[str, str] = {}
+    found: list[tuple[str, str]] = []
+    inside = 0
+    for section in sections:
+        for statement in _section(path, section.lower(), files):
+            command, _, rest = statement.partition(" ")
+            command = command.lower()
+            inside += (command == ".subckt") - (command == ".ends")
+            if inside:
+                continue
+            if command == ".param":
+                parameters.update(_ASSIGNMENT.findall(rest.lower()))
+            elif command == ".model":
+                base, _, index = rest.split(None, 1)[0].lower().partition(".")
+                if base in wanted and (not index or index.isdigit()):
+                    found.append((wanted[base], rest.lower()))
+    for model, rest in found:
+        name, kind, values = (*rest.replace("(", " ( ").split(None, 2), "")[:3]
+        try:
+            numbers = {key: _fold(value, parameters) for key, value in _ASSIGNMENT.findall(values)}
+        except (ArithmeticError, ValueError, SyntaxError, RecursionError) as error:
+            raise TechnologyError(
+                f"model '{name}' of {path} cannot be reduced to numbers ({error}); set trim = false"
+            ) from None
+        if "paramchk" in numbers:
+            numbers["paramchk"] = "0"  # its only effect is a report written into the working directory
+        limits = [_number(numbers.get(key, "")) for key in ("lmin", "lmax", "wmin", "wmax")]
+        lines, line = [], f".model {name} {kind}"
+        for word in (f"{key}={value}" for key, value in numbers.items()):
+            if len(line) + len(word) > 108:
+                lines.append(line)
+                line = "+"
+            line += " " + word
+        bins[model].append(_Bin(name, "\n".join([*lines, line]), *limits))
+    for model, of in bins.items():
+        if not of:
+            raise TechnologyError(
+                f"SPICE library {path} has no model '{model}' in section {', '.join(sections)}"
+            )
+    return bins
+
+
+# ------------------------------------------------------------------------------------ expressions
+
+_OPERATORS: dict[type[ast.AST], Callable[..., float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.UAdd: operator.pos,
+    ast.USub: operator.neg,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_FUNCTIONS: dict[str, Callable[..., float]] = {
+    "abs": abs,
+    "exp": math.exp,
+    "log": math.log,
+    "max": max,
+    "min": min,
+    "sqrt": math.sqrt,
+}
+
+
+def _fold(value: str, parameters: Mapping[str, str]) -> str:
+    """A model's value as a plain number: literals stay as they are, expressions are worked out."""
+    if _LITERAL.fullmatch(value.lstrip("+-")):
+        return value
+    return f"{_evaluate(value, parameters):.12g}"
+
+
+def _evaluate(text: str, parameters: Mapping[str, str]) -> float:
+    """Value of a SPICE parameter expression; ValueError names what is not understood."""
+    source = _LITERAL.sub(lambda m: repr(_number(m[0])), text.strip("'\"{} ")).replace("^", "**")
+
+    def value(node: ast.AST) -> float:
+        match node:
+            case ast.Expression(body=body):
+                return value(body)
+            case ast.Constant(value=int() | float() as number):
+                return float(number)
+            case ast.Name(id=name) if name in parameters:
+                return _evaluate(parameters[name], parameters)
+            case ast.Name(id=name):
+                raise ValueError(f"no parameter '{name}'")
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in _OPERATORS:
+                return _OPERATORS[type(op)](value(operand))
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+                return _OPERATORS[type(op)](value(left), value(right))
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _OPERATORS:
+                return float(_OPERATORS[type(op)](value(left), value(right)))
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
+                return float(_FUNCTIONS[name](*map(value, args)))
+        raise ValueError(f"expression {text} is not understood")
+
+    return value(ast.parse(source.strip(), mode="eval"))
