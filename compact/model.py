@@ -1,0 +1,488 @@
+"""The model language: a device is declared once, in SymPy, and everything else is derived from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import sympy as sp
+
+from compact.errors import ParameterError, unknown
+from compact.parameters import Parameter, check_identifier, values_by_name
+
+__all__ = [
+    "Current",
+    "Item",
+    "Let",
+    "Model",
+    "Noise",
+    "Output",
+    "Rate",
+    "SmoothPositive",
+    "State",
+    "Static",
+    "Symbols",
+    "Terminal",
+    "smooth_positive",
+]
+
+TEMPERATURE = sp.Symbol("temperature", real=True)
+TIME = sp.Symbol("time", real=True)
+BUILT_IN = {
+    "temperature": (TEMPERATURE, "K", "device temperature"),
+    "time": (TIME, "s", "simulated time"),
+}
+ROOM = 300.15
+"""Default temperature of `Model.evaluate` [K]: 27 degC, as in SPICE."""
+
+NOISE_PARAMETERS = (
+    Parameter("noise", 0, "1", "thermal noise in transients: 0 off, 1 on", 0, 1, "instance", integer=True),
+    Parameter(
+        "seed", 1, "1", "seed of the thermal noise; give each instance its own", 0, 1e6, "instance", integer=True
+    ),
+    Parameter(
+        "t_slot",
+        20e-12,
+        "s",
+        "time between two random numbers; statistics do not depend on it while "
+        "it is well below the time scale of the device",
+        1e-15,
+        1.0,
+        "instance",
+    ),
+)
+
+# Phases advance by multiples of 2 pi times badly approximable numbers, so that no two of the slots, seeds,
+# terms and states of a run come near each other on the circle; the gain then makes neighbours independent.
+HASH_GAIN = 1e7
+HASH_SLOT, HASH_SEED, HASH_TERM, HASH_STATE = (
+    2 * math.pi * x for x in ((math.sqrt(5) - 1) / 2, math.sqrt(2) - 1, math.sqrt(3) - 1, (math.sqrt(13) - 3) / 2)
+)
+HASH_TERMS = 4
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """An electrical terminal.
+
+    Parameters
+    ----------
+    name, description : str
+        Name in netlists, and what it connects to, with its polarity.
+    """
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
+class State:
+    """An internal state, an extra node of the emitted model.
+
+    Parameters
+    ----------
+    name, unit, description : str
+        Name, SI unit and meaning; states are scaled to order one.
+    time_scale : str
+        Parameter or intermediate with the time [s] on which it moves; it conditions the node's equation.
+    """
+
+    name: str
+    unit: str
+    description: str
+    time_scale: str
+
+
+@dataclass(frozen=True)
+class Let:
+    """A named intermediate.
+
+    Parameters
+    ----------
+    name : str
+        Name, used in the emitted text.
+    value : sympy.Expr
+        Its value.
+    unit, description : str
+        SI unit and meaning.
+    node : bool
+        Whether it is worth a node of its own in a simulator that walks expression trees. It must then be of
+        order one.
+    """
+
+    name: str
+    value: sp.Expr
+    unit: str
+    description: str
+    node: bool = False
+
+
+@dataclass(frozen=True)
+class Current:
+    """Current from one terminal through the device to another [A]."""
+
+    plus: str
+    minus: str
+    value: sp.Expr
+
+    @property
+    def name(self) -> str:
+        """Name of the branch current, `i_plus_minus`."""
+        return f"i_{self.plus}_{self.minus}"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Time derivative of a state in transients [unit of the state per second]."""
+
+    state: str
+    value: sp.Expr
+
+
+@dataclass(frozen=True)
+class Static:
+    """Value of a state in operating-point, DC and AC analyses, and at the start of a transient."""
+
+    state: str
+    value: sp.Expr
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Thermal noise on a state: `amplitude` times unit white noise is added to its rate (Stratonovich).
+
+    `amplitude` has the state's unit per square root of a second; unit white noise has the autocorrelation
+    delta(t).
+    """
+
+    state: str
+    amplitude: sp.Expr
+
+
+@dataclass(frozen=True)
+class Output:
+    """An observable: computed from the others, visible to the user, without effect on the circuit."""
+
+    name: str
+    value: sp.Expr
+    unit: str
+    description: str
+
+
+Item = Let | Current | Rate | Static | Noise | Output
+
+
+class Symbols:
+    """The names an equation may use: parameters, states, branch voltages `v_plus_minus`, earlier `Let`s."""
+
+    def __init__(self, owner: str, names: Sequence[str]):
+        self._owner = owner
+        self._known = {name: sp.Symbol(name, real=True) for name in names} | {k: s for k, (s, *_) in BUILT_IN.items()}
+
+    def __getattr__(self, name: str) -> sp.Symbol:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return self._known[name]
+        except KeyError:
+            raise ParameterError(f"model {self._owner}: " + unknown("symbol", name, self._known)) from None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._known
+
+    def _add(self, name: str) -> None:
+        if name in self._known:
+            raise ParameterError(f"model {self._owner}: '{name}' is declared twice")
+        self._known[name] = sp.Symbol(name, real=True)
+
+
+class SmoothPositive(sp.Function):
+    """Smooth replacement of max(x, 0): (x + sqrt(x^2 + width^2))/2, off by width/2 at x = 0."""
+
+    nargs = 2
+
+    def rewritten(self) -> sp.Expr:
+        """The expression itself."""
+        x, width = self.args
+        return (x + sp.sqrt(x**2 + width**2)) / 2
+
+    def _eval_is_real(self) -> bool:
+        return True
+
+    def _numpycode(self, printer: Any, **settings: Any) -> str:
+        return str(printer._print(self.rewritten()))
+
+
+def smooth_positive(x: sp.Expr, width: float = 1e-6) -> sp.Expr:
+    """Smooth replacement of max(x, 0) that is positive everywhere, and `width`/2 at x = 0."""
+    return SmoothPositive(x, sp.Float(width))
+
+
+class Model:
+    """Base of all device models: declarations as class attributes, physics in `equations`.
+
+    Raises
+    ------
+    ParameterError
+        At construction, so at import of the model, if a symbol is undeclared or unused, a unit or description
+        is missing, a default is out of range, or a state has no rate or static value.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    title: ClassVar[str]
+    citation: ClassVar[str]
+    terminals: ClassVar[tuple[Terminal, ...]]
+    declared_parameters: ClassVar[tuple[Parameter, ...]]
+    states: ClassVar[tuple[State, ...]] = ()
+
+    def __init__(self) -> None:
+        self.lets: dict[str, Let] = {}
+        self.currents: list[Current] = []
+        self.rates: dict[str, sp.Expr] = {}
+        self.statics: dict[str, sp.Expr] = {}
+        self.noises: dict[str, sp.Expr] = {}
+        self.outputs: dict[str, Output] = {}
+        self._check_declarations()
+        terminals = [t.name for t in self.terminals]
+        self.branches = {f"v_{a}_{b}": (a, b) for a in terminals for b in terminals if a != b}
+        names = [p.name for p in (*self.declared_parameters, *NOISE_PARAMETERS)]
+        symbols = Symbols(self.name, [*names, *(s.name for s in self.states), *self.branches])
+        for item in self.equations(symbols):
+            self._take(item, symbols)
+        self.parameters = self.declared_parameters + (NOISE_PARAMETERS if self.noises else ())
+        self.noise_lets: tuple[str, ...] = ()
+        if self.noises:
+            self._add_noise(symbols)
+        self._check_use()
+
+    def equations(self, q: Symbols) -> Iterator[Item]:
+        """Yield the equations in order; later ones may use the names of earlier `Let`s through `q`."""
+        raise NotImplementedError
+
+    def check_values(self, values: Mapping[str, float]) -> None:
+        """Raise `ParameterError` if values that are allowed one by one do not go together."""
+
+    # -- declaration checks ------------------------------------------------------------------------
+
+    def _fail(self, message: str) -> ParameterError:
+        return ParameterError(f"model {self.name}: {message}")
+
+    def _check_declarations(self) -> None:
+        check_identifier("model name", self.name)
+        for kind in ("version", "title", "citation", "terminals"):
+            if not getattr(self, kind, None):
+                raise self._fail(f"no {kind}")
+        seen: set[str] = set()
+        everything: tuple[Terminal | Parameter | State, ...]
+        everything = (*self.terminals, *self.declared_parameters, *self.states)
+        for item in everything:
+            check_identifier(f"model {self.name}: name", item.name)
+            if item.name in seen or item.name in BUILT_IN or item.name in {p.name for p in NOISE_PARAMETERS}:
+                raise self._fail(f"'{item.name}' is declared twice")
+            seen.add(item.name)
+            if not item.description:
+                raise self._fail(f"'{item.name}' has no description")
+            if not isinstance(item, Terminal) and not item.unit:
+                raise self._fail(f"'{item.name}' has no unit")
+        earlier: set[str] = set()
+        for p in self.declared_parameters:
+            if isinstance(p.default, str):
+                if p.default not in earlier:
+                    raise self._fail(f"default of '{p.name}': " + unknown("earlier parameter", p.default, earlier))
+            else:
+                try:
+                    p.check(p.default)
+                except ParameterError as error:
+                    raise self._fail(f"default: {error}") from None
+            earlier.add(p.name)
+
+    def _check_expression(self, where: str, value: Any, symbols: Symbols) -> sp.Expr:
+        expression = sp.sympify(value)
+        for symbol in expression.free_symbols:
+            if symbol.name not in symbols or getattr(symbols, symbol.name) != symbol:
+                raise self._fail(f"{where} uses an undeclared symbol '{symbol.name}'")
+        return expression
+
+    def _take(self, item: Item, symbols: Symbols) -> None:
+        states = {s.name for s in self.states}
+        if isinstance(item, Let | Output):
+            if not item.unit or not item.description:
+                raise self._fail(f"'{item.name}' has no {'unit' if not item.unit else 'description'}")
+            expression = self._check_expression(f"'{item.name}'", item.value, symbols)
+            store: dict[str, Any] = self.lets if isinstance(item, Let) else self.outputs
+            if item.name in self.outputs:
+                raise self._fail(f"'{item.name}' is declared twice")
+            store[item.name] = dataclasses.replace(item, value=expression)
+            if isinstance(item, Let):
+                check_identifier(f"model {self.name}: name", item.name)
+                symbols._add(item.name)
+        elif isinstance(item, Current):
+            terminals = [t.name for t in self.terminals]
+            for end in (item.plus, item.minus):
+                if end not in terminals:
+                    raise self._fail(unknown("terminal", end, terminals))
+            value = self._check_expression(f"current {item.name}", item.value, symbols)
+            self.currents.append(Current(item.plus, item.minus, value))
+        else:
+            if item.state not in states:
+                raise self._fail(unknown("state", item.state, states))
+            target = {Rate: self.rates, Static: self.statics, Noise: self.noises}[type(item)]
+            if item.state in target:
+                raise self._fail(f"{type(item).__name__.lower()} of '{item.state}' is given twice")
+            raw = item.amplitude if isinstance(item, Noise) else item.value
+            target[item.state] = self._check_expression(
+                f"{type(item).__name__.lower()} of '{item.state}'", raw, symbols
+            )
+
+    def _add_noise(self, q: Symbols) -> None:
+        """Thermal noise as a function of time: the same numbers in every simulator, in any order of steps.
+
+        In slot k a state gets a number of unit variance, the sum of four sines of a fast-turning phase that k, the
+        seed and the state determine; between slots it is interpolated, and divided by sqrt(t_slot) its spectrum at
+        low frequency is that of unit white noise.
+        """
+        before = dict(self.lets)
+        position = Let("slot", q.time / q.t_slot, "1", "position in noise slots")
+        index = Let("slot_index", sp.floor(sp.Symbol("slot", real=True)), "1", "noise slot")
+        for let in (position, index):
+            self._take(let, symbols=q)
+        for order, state in enumerate(self.noises):
+
+            def normal(k: sp.Expr, order: int = order) -> sp.Expr:
+                base = HASH_SLOT * k + HASH_SEED * q.seed + HASH_STATE * order
+                terms = [sp.sin(HASH_GAIN * sp.sin(base + HASH_TERM * m)) for m in range(HASH_TERMS)]
+                return sp.Add(*terms) * math.sqrt(2 / HASH_TERMS)
+
+            fraction = q.slot - q.slot_index
+            value = ((1 - fraction) * normal(q.slot_index) + fraction * normal(q.slot_index + 1)) / sp.sqrt(q.t_slot)
+            self._take(Let(f"xi_{state}", q.noise * value, "s^-0.5", f"unit white noise on {state}"), q)
+            self.rates[state] += self.noises[state] * getattr(q, f"xi_{state}")
+        self.noise_lets = tuple(k for k in self.lets if k not in before)
+        self.lets = {k: self.lets[k] for k in self.noise_lets} | before
+
+    def _check_use(self) -> None:
+        for state in self.states:
+            for kind, found in (("rate", self.rates), ("static value", self.statics)):
+                if state.name not in found:
+                    raise self._fail(f"state '{state.name}' has no {kind}")
+        if not self.currents:
+            raise self._fail("no branch current")
+        results = [c.value for c in self.currents] + [*self.rates.values(), *self.statics.values()]
+        results += [o.value for o in self.outputs.values()]
+        used = {s.name for e in (*results, *(x.value for x in self.lets.values())) for s in e.free_symbols}
+        used |= {s.time_scale for s in self.states}
+        used |= {p.default for p in self.parameters if isinstance(p.default, str)}
+        declared = [p.name for p in self.parameters] + list(self.lets) + [s.name for s in self.states]
+        for name in declared:
+            if name not in used:
+                raise self._fail(f"'{name}' is declared but not used")
+        for state in self.states:
+            if state.time_scale not in declared:
+                raise self._fail(f"time scale of '{state.name}': " + unknown("name", state.time_scale, declared))
+
+    # -- values ------------------------------------------------------------------------------------
+
+    def complete(self, given: Mapping[str, float]) -> dict[str, float]:
+        """Values of all parameters: `given` ones checked, the others at their defaults.
+
+        Raises
+        ------
+        ParameterError
+            For an unknown name (with the nearest match) or values that are not allowed.
+        """
+        values = values_by_name(self.parameters, given, f"model {self.name}")
+        self.check_values(values)
+        return values
+
+    def parameter(self, name: str) -> Parameter:
+        """Declaration of one parameter.
+
+        Raises
+        ------
+        ParameterError
+            If there is none of that name.
+        """
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise ParameterError(unknown(f"parameter of model {self.name}", name, [p.name for p in self.parameters]))
+
+    @functools.cached_property
+    def quantities(self) -> dict[str, sp.Expr]:
+        """All that can be evaluated, by name: intermediates, outputs, `i_*`, `rate_*`, `static_*`."""
+        table = {name: let.value for name, let in self.lets.items()}
+        table |= {name: output.value for name, output in self.outputs.items()}
+        table |= {current.name: current.value for current in self.currents}
+        table |= {f"rate_{s}": e for s, e in self.rates.items()}
+        table |= {f"static_{s}": e for s, e in self.statics.items()}
+        return table
+
+    def expand(self, expression: sp.Expr, keep: Sequence[str] = ()) -> sp.Expr:
+        """Write `expression` in parameters, states and branch voltages only, but for the names in `keep`."""
+        for name, let in reversed(self.lets.items()):
+            if name not in keep:
+                expression = expression.xreplace({sp.Symbol(name, real=True): let.value})
+        return expression
+
+    @functools.lru_cache(maxsize=256)  # noqa: B019 - models are module-level singletons
+    def function(self, *names: str) -> tuple[Any, tuple[str, ...]]:
+        """NumPy function of the named quantities.
+
+        Returns
+        -------
+        callable, tuple of str
+            A function of positional arguments returning a tuple of values, and the arguments' names.
+
+        Raises
+        ------
+        ParameterError
+            If a name is not known.
+        """
+        for name in names:
+            if name not in self.quantities:
+                raise ParameterError(unknown(f"quantity of model {self.name}", name, self.quantities))
+        expressions = [self.expand(self.quantities[name]) for name in names]
+        arguments = sorted({s.name for e in expressions for s in e.free_symbols})
+        compiled = sp.lambdify([sp.Symbol(a, real=True) for a in arguments], expressions, "numpy", cse=True)
+        return compiled, tuple(arguments)
+
+    def evaluate(self, names: str | Sequence[str], values: Mapping[str, Any]) -> Any:
+        """Evaluate named quantities with NumPy.
+
+        Parameters
+        ----------
+        names : str or sequence of str
+            Names in `quantities`.
+        values : mapping of str to array_like
+            Parameters, states, branch voltages `v_plus_minus` [V], `temperature` [K, default 300.15] and `time`
+            [s, default 0]; arrays broadcast.
+
+        Returns
+        -------
+        ndarray or tuple of ndarray
+            In SI units; a tuple if `names` is a sequence.
+
+        Raises
+        ------
+        ParameterError
+            If a name is not known or a value is missing.
+        """
+        single = isinstance(names, str)
+        compiled, arguments = self.function(*([names] if single else names))
+        known = {"temperature": ROOM, "time": 0.0} | dict(values)
+        for name, (a, b) in self.branches.items():
+            if name not in known and f"v_{b}_{a}" in known:
+                known[name] = -np.asarray(known[f"v_{b}_{a}"])
+        missing = [a for a in arguments if a not in known]
+        if missing:
+            raise ParameterError(f"model {self.name}: no value for {', '.join(missing)}")
+        results = compiled(*(np.asarray(known[a], dtype=float) for a in arguments))
+        shape = np.broadcast_shapes(*(np.shape(known[a]) for a in arguments))
+        arrays = tuple(np.broadcast_to(np.asarray(r, dtype=float), shape) for r in results)
+        return arrays[0] if single else arrays

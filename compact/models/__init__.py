@@ -1,0 +1,25 @@
+"""The device models; adding one is a file here and a line in `MODELS`."""
+
+from __future__ import annotations
+
+from compact.errors import ParameterError, unknown
+from compact.model import Model
+from compact.models.mtj import Mtj
+
+__all__ = ["MODELS", "get_model"]
+
+MODELS: tuple[Model, ...] = (Mtj(),)
+
+
+def get_model(name: str) -> Model:
+    """Model of the given name.
+
+    Raises
+    ------
+    ParameterError
+        If there is none, with the nearest match.
+    """
+    for model in MODELS:
+        if model.name == name:
+            return model
+    raise ParameterError(unknown("model", name, [m.name for m in MODELS]))
