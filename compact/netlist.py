@@ -1,0 +1,273 @@
+"""A circuit written once, with PySpice, and read by every simulator."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from compact.analysis import Analysis
+from compact.errors import CircuitError, unknown
+from compact.spicetext import Scope, Source, normalise, number, parse_scopes
+
+if TYPE_CHECKING:
+    from compact.technology import Technology
+
+__all__ = ["Device", "Netlist"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_FORCED = re.compile(r"v\(([^()]+)\)\s*=\s*(\S+)", re.IGNORECASE)
+
+
+@runtime_checkable
+class Device(Protocol):
+    """What a netlist needs to know of an emitted device.
+
+    Attributes
+    ----------
+    subckt : str
+        Name under which instances call it (lower case).
+    ports : sequence of str
+        Terminals in order, the same for both texts.
+    states : sequence of str
+        Internal nodes that can be saved as ``xname.state``.
+    instance_parameters : mapping of str to float
+        Parameters an instance may give, with their defaults.
+    model_parameters : mapping of str to float
+        Parameters of the Verilog-A module that are to differ from its defaults; may be empty. Modules whose
+        text does not depend on the card are compiled once for all cards.
+    options : mapping of str to float or str
+        Simulator options the device asks for (``method``, ``reltol``).
+    """
+
+    subckt: str
+    ports: tuple[str, ...]
+    states: tuple[str, ...]
+    instance_parameters: Mapping[str, float]
+    model_parameters: Mapping[str, float]
+    options: Mapping[str, float | str]
+
+    def ngspice_text(self) -> str:
+        """A library with ``.subckt <subckt> <ports> <instance parameters>``."""
+        ...
+
+    def veriloga_text(self) -> str:
+        """A Verilog-A module with the same ports and instance parameters."""
+        ...
+
+
+class Netlist:
+    """A circuit with the devices it uses, ready for any simulator.
+
+    Parameters
+    ----------
+    title : str
+        One line that says what the circuit is.
+    technology : Technology, optional
+        Where the transistors come from; the models in use are put in front of the circuit.
+
+    Attributes
+    ----------
+    circuit : PySpice.Spice.Netlist.Circuit
+        Elements are added here: ``netlist.circuit.R(1, "a", "b", 1e3)``.
+    options : dict
+        Simulator options of this circuit, by their SPICE names; a name such as ``vacask:tran_lteratio`` or
+        ``ngspice:xtrtol`` goes to that simulator alone.
+    initial, nodesets : dict of str to float
+        Node voltages [V] that hold at the start of a transient, or are where the solver should begin.
+    """
+
+    def __init__(self, title: str, technology: Technology | None = None):
+        from PySpice.Spice.Netlist import Circuit
+
+        logging.getLogger("PySpice").setLevel(logging.ERROR)
+        self.title = " ".join(str(title).split()) or "circuit"
+        self.circuit = Circuit(self.title)
+        self.technology = technology
+        self.devices: dict[str, Device] = {}
+        self.options: dict[str, float | str] = {}
+        self.initial: dict[str, float] = {}
+        self.nodesets: dict[str, float] = {}
+        self._texts: list[str] = []
+
+    def use(self, card: Any, subckt: str | None = None, **choices: Any) -> Device:
+        """Register a device; instances then call it: ``circuit.X("mtj1", "mtj", "a", "b", state=-1)``.
+
+        Parameters
+        ----------
+        card : ParameterSet or Device
+            A card, or a device that was emitted already.
+        subckt : str, optional
+            Name under which instances call it; by default the model's name.
+        **choices
+            Passed to the emission: ``corner="ff"``, ``noise=True``.
+
+        Returns
+        -------
+        Device
+
+        Raises
+        ------
+        CircuitError
+            If another device has that name, or the name cannot be one.
+        """
+        if isinstance(card, Device):
+            device = card
+        else:
+            from compact.emit import device as emit_device
+
+            device = emit_device(card, **({} if subckt is None else {"subckt": subckt}), **choices)
+        if not _NAME.fullmatch(device.subckt):
+            raise CircuitError(f"subcircuit name '{device.subckt}' must be lower-case letters, digits and _")
+        present = self.devices.setdefault(device.subckt, device)
+        if present is not device and present.ngspice_text() != device.ngspice_text():
+            raise CircuitError(f"subcircuit '{device.subckt}' is another device already; give another subckt=")
+        return present
+
+    def add_text(self, text: str) -> None:
+        """Add SPICE lines, such as a ``.subckt``; instances and elements may use them."""
+        self._texts.append(text)
+
+    def lines(self, step: float = 1e-12) -> list[str | Source]:
+        """The circuit in plain SPICE: text that was added, then PySpice's elements; no device, no model.
+
+        Parameters
+        ----------
+        step : float
+            Edge of pulses that give none [s].
+
+        Raises
+        ------
+        CircuitError
+            If a line is not valid, or an instance gives a parameter its device has not.
+        """
+        lines = normalise("\n".join([*self._texts, str(self.circuit)]), step)
+        plain = []
+        for line in lines:
+            text = line if isinstance(line, str) else ""
+            if text.lower().startswith((".ic", ".nodeset")):
+                target = self.initial if text.lower().startswith(".ic") else self.nodesets
+                for node, value in _FORCED.findall(text):
+                    if (volts := number(value)) is None:
+                        raise CircuitError(f"'{text}': {value} is not a number")
+                    target.setdefault(node.strip().lower(), volts)
+            else:
+                plain.append(line)
+        self._check_instances(plain)
+        return plain
+
+    def _check_instances(self, lines: Iterable[str | Source]) -> None:
+        for line in lines:
+            if not isinstance(line, str) or line[:1] not in "xX":
+                continue
+            words = line.split()
+            names = [word for word in words[1:] if "=" not in word]
+            device = self.devices.get(names[-1].lower()) if names else None
+            if device is None:
+                continue
+            if len(names) - 1 != len(device.ports):
+                raise CircuitError(
+                    f"instance '{words[0]}' of '{device.subckt}' has {len(names) - 1} nodes; "
+                    f"its ports are {', '.join(device.ports)}"
+                )
+            known = {name.lower() for name in device.instance_parameters} | {"m"}
+            for word in words:
+                name = word.partition("=")[0].lower()
+                if "=" in word and name not in known:
+                    raise CircuitError(unknown(f"instance parameter of '{device.subckt}'", name, known))
+
+    def models(self, lines: Iterable[str | Source]) -> str:
+        """Transistor models used by the given lines."""
+        if self.technology is None:
+            return ""
+        return self.technology.models("\n".join(line for line in lines if isinstance(line, str)))
+
+    def scopes(self) -> dict[str, Scope]:
+        """Names per subcircuit; the top level is ``""``."""
+        return parse_scopes(self.lines())
+
+    def signals(self) -> list[str]:
+        """Names that can be saved at the top level: nodes, currents of sources, states of devices."""
+        top = self.scopes()[""]
+        states = [
+            f"{name}.{state}"
+            for name, subckt in top.instances.items()
+            if (device := self.devices.get(subckt))
+            for state in device.states
+        ]
+        return sorted(top.nodes - {"0", "gnd"}) + sorted(f"i({name})" for name in top.sources) + sorted(states)
+
+    def device_at(self, path: str) -> Device | None:
+        """The registered device behind an instance path such as ``xcell.xmtj1``, or None."""
+        scopes = self.scopes()
+        scope = scopes[""]
+        name = ""
+        for part in path.lower().split("."):
+            name = scope.instances.get(part, "")
+            scope = scopes.get(name, Scope())
+        return self.devices.get(name)
+
+    def merged_options(self, run: Mapping[str, float | str], simulator: str) -> dict[str, float | str]:
+        """Options for a run: what the devices ask for, then the circuit's own, then those of the run.
+
+        Parameters
+        ----------
+        run : mapping
+            Options given to ``run``.
+        simulator : str
+            Options for other simulators are left out.
+        """
+        merged: dict[str, float | str] = {}
+        for device in self.devices.values():
+            for name, value in device.options.items():
+                both = [v for v in (merged.get(name), value) if isinstance(v, float | int)]
+                merged[name] = min(both) if name.endswith("tol") and both else value
+        for name, value in {**self.options, **run}.items():
+            target, _, short = name.rpartition(":")
+            if target in ("", simulator):
+                merged[short] = value
+        return merged
+
+    def save(
+        self,
+        path: str | Path,
+        analysis: Analysis | None = None,
+        *,
+        save: Iterable[str] = (),
+        temperature: float = 27.0,
+        options: Mapping[str, float | str] | None = None,
+    ) -> Path:
+        """Write one file that plain ``ngspice -b`` can run.
+
+        Parameters
+        ----------
+        path : str or Path
+            File to write; its folder is made if need be.
+        analysis : Analysis, optional
+            What to run; an operating point by default.
+        save : iterable of str
+            Signals to write; all by default.
+        temperature : float
+            Temperature [degC].
+        options : mapping, optional
+            Simulator options on top of the circuit's.
+
+        Returns
+        -------
+        pathlib.Path
+        """
+        from compact.analysis import Op
+        from compact.parameters import write_atomic
+        from compact.simulators.ngspice import deck
+
+        path = Path(path)
+        run = analysis or Op()
+        text = deck(self, run, save=save, temperature=temperature, options=options or {}, inline=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, text)
+        return path
+
+    def __repr__(self) -> str:
+        return f"Netlist({self.title!r}, devices={list(self.devices)})"

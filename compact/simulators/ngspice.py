@@ -1,0 +1,316 @@
+"""ngspice through PySpice's shared library, in a worker process."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compact.analysis import Ac, Analysis, Dc, Op, Tran
+from compact.errors import CircuitError, SimulationError, SimulatorNotFound, unknown
+from compact.netlist import Device, Netlist
+from compact.simulators import openvaf
+from compact.simulators.failure import fail, keep_files
+from compact.simulators.worker import WorkerDied, WorkerTimeout, borrow
+from compact.spicetext import Source, inline_files
+from compact.waveform import Waveforms, signal_name
+
+__all__ = ["Ngspice", "deck"]
+
+MEND = "apt-get install ngspice libngspice0"
+_AXES = {Op: "point", Tran: "time", Ac: "frequency"}
+_SKIPPED = re.compile(r"(?i)^(note:|warning: (singular|further|.*gmin)|trying gmin|supplies reduced|$)")
+
+
+class Ngspice:
+    """ngspice, called through its shared library.
+
+    The library is the system's, or the one ``NGSPICE_LIBRARY_PATH`` names; ``SPINBRICKS_NGSPICE_PYTHON``
+    names the interpreter of the worker process where the library needs another one than this.
+
+    Parameters
+    ----------
+    osdi : bool, optional
+        Run devices as compiled Verilog-A instead of as behavioural subcircuits. By default this is done
+        where ngspice can (version 44 and later, as a rule) and the compiler is installed.
+    """
+
+    name = "ngspice"
+
+    def __init__(self, osdi: bool | None = None):
+        self._osdi = osdi
+
+    @staticmethod
+    def _settings() -> tuple[str, str | None]:
+        python = os.environ.get("SPINBRICKS_NGSPICE_PYTHON") or sys.executable
+        return python, os.environ.get("NGSPICE_LIBRARY_PATH")
+
+    def find(self) -> dict[str, Any]:
+        """Version, library and whether it loads compiled models.
+
+        Raises
+        ------
+        SimulatorNotFound
+            If the library does not load.
+        """
+        return _find(*self._settings())
+
+    def uses_osdi(self, netlist: Netlist) -> bool:
+        """Whether devices of this netlist would run as compiled Verilog-A.
+
+        Raises
+        ------
+        SimulatorNotFound
+            If ``osdi=True`` was asked for and is not to be had.
+        """
+        if not netlist.devices or self._osdi is False:
+            return False
+        found = self.find()
+        if self._osdi and not found["osdi"]:
+            raise SimulatorNotFound(
+                f"ngspice {found['version']} loads no compiled models; version 44 or later does "
+                "(set NGSPICE_LIBRARY_PATH), or choose osdi=False"
+            )
+        if self._osdi:
+            openvaf.find_openvaf()
+            return True
+        return bool(found["osdi"]) and openvaf.binary("openvaf-r", "SPINBRICKS_OPENVAF") is not None
+
+    def run(
+        self,
+        netlist: Netlist,
+        analysis: Analysis,
+        *,
+        save: Iterable[str] = (),
+        temperature: float = 27.0,
+        options: Mapping[str, float | str] | None = None,
+        timeout: float | None = 60.0,
+        keep: str | Path | None = None,
+    ) -> Waveforms:
+        """Simulate; see `compact.simulators.Simulator.run`."""
+        save = [signal_name(name) for name in save]
+        compiled: dict[str, openvaf.Module] = {}
+        if self.uses_osdi(netlist):
+            compiled = openvaf.compile_devices(netlist)
+        text = deck(netlist, analysis, save=save, temperature=temperature, options=options or {}, compiled=compiled)
+        if keep:
+            keep_files(Path(keep), {"circuit.cir": text})
+        python, library = self._settings()
+        found = self.find()
+        paths = [str(module.path) for module in compiled.values()]
+        sent = re.sub(r"(?ms)^\.control$.*?^\.endc$\n", "", text)
+        stuck = functools.partial(fail, "ngspice", "circuit.cir", text, keep)
+        try:
+            with borrow(python, library) as worker:
+                header, vectors = worker.run(sent, paths, timeout)
+        except WorkerTimeout:
+            raise stuck(f"did not finish within {timeout:g} s") from None
+        except WorkerDied as error:
+            raise stuck(str(error)) from None
+        log = "\n".join(line for _, line in header["lines"])
+        stuck = functools.partial(stuck, log=log)
+        if not header["ok"]:
+            if "no data saved" in log:
+                raise stuck(unknown("signal", save[0], netlist.signals()))
+            raise stuck(_reason(header["lines"], header["stage"]))
+        if keep:
+            keep_files(Path(keep), {"circuit.log": log})
+        waveforms = _waveforms(analysis, vectors, stuck)
+        missing = [name for name in save if name not in waveforms and not name.startswith("@")]
+        if missing:
+            raise stuck(unknown("signal", missing[0], {*waveforms, *netlist.signals()}))
+        if any(not np.all(np.isfinite(values)) for values in waveforms.values()):
+            raise stuck("a result is not a finite number")
+        warnings = [line for error, line in header["lines"] if error and not _SKIPPED.match(line)]
+        info = {
+            "simulator": self.name,
+            "version": found["version"],
+            "seconds": header["seconds"],
+            "warnings": warnings,
+            "osdi": bool(compiled),
+        }
+        return Waveforms(waveforms.axis_name, waveforms.axis, waveforms.signals, info)
+
+
+@functools.lru_cache
+def _find(python: str, library: str | None) -> dict[str, Any]:
+    try:
+        with borrow(python, library) as worker:
+            return {key: worker.hello[key] for key in ("version", "osdi", "library")}
+    except (WorkerDied, WorkerTimeout, OSError) as error:
+        raise SimulatorNotFound(f"ngspice's library does not load ({error}); mend: {MEND}") from None
+
+
+def _reason(lines: list[tuple[bool, str]], stage: str) -> str:
+    """The line in which ngspice says what is wrong."""
+    errors = [line for error, line in lines if error and not _SKIPPED.match(line)]
+    for pattern in ("(?i)^undefined parameter|unknown subckt|fatal error", "(?i)^doanalyses", "(?i)^error"):
+        for k, line in enumerate(errors):
+            if re.search(pattern, line):
+                more = errors[k + 1] if line.endswith(("line", ":")) and k + 1 < len(errors) else ""
+                return f"{line} {more}".strip()
+    return errors[-1] if errors else f"ngspice could not {stage} the circuit"
+
+
+def _waveforms(
+    analysis: Analysis, vectors: dict[str, np.ndarray], stuck: functools.partial[SimulationError]
+) -> Waveforms:
+    signals: dict[str, np.ndarray] = {}
+    axis = None
+    for name, values in vectors.items():
+        if name in ("time", "frequency") or name.endswith("-sweep"):
+            axis = values.real.copy() if np.iscomplexobj(values) else values
+        elif "__" not in name:
+            signals[_public_name(name)] = values
+    if isinstance(analysis, Op):
+        axis = np.zeros(1)
+    if axis is None or not len(axis):
+        raise stuck("ngspice gave no result")
+    name = analysis.source.lower() if isinstance(analysis, Dc) else _AXES[type(analysis)]
+    if isinstance(analysis, Tran) and axis[-1] < analysis.stop * (1 - 1e-6):
+        raise stuck(f"the transient stopped at {axis[-1]:.6g} s of {analysis.stop:.6g} s")
+    if isinstance(analysis, Dc):
+        values = np.array(analysis.values())
+        if len(values) != len(axis):
+            raise stuck(f"the sweep has {len(axis)} of {len(values)} points")
+        axis = values
+    return Waveforms(name, axis, signals)
+
+
+def _public_name(name: str) -> str:
+    """`xc.xm.z` from ngspice's `n.xc.xm.ncore#z`, `i(xc.vi)` from `v.xc.vi#branch`."""
+    name = signal_name(name)
+    base, mark, rest = name.partition("#")
+    if not mark:
+        return name
+    if len(base) > 2 and base[1] == ".":
+        base = base[2:]
+    if rest == "branch":
+        return f"i({base})"
+    return f"{base.removesuffix('.ncore')}.{rest}"
+
+
+def _saved_name(netlist: Netlist, name: str, compiled: Mapping[str, Any]) -> str:
+    """ngspice's form of a public name."""
+    if name.startswith("@"):
+        return name
+    if name.startswith("i("):
+        path = name[2:-1]
+        head, dot, last = path.rpartition(".")
+        return f"i({last[0]}.{head}.{last})" if dot else name
+    path, _, last = name.rpartition(".")
+    if compiled and path and (device := netlist.device_at(path)) and last in device.states:
+        return f"v(n.{path}.ncore#{last})"
+    return f"v({name})"
+
+
+def deck(
+    netlist: Netlist,
+    analysis: Analysis,
+    *,
+    save: Iterable[str] = (),
+    temperature: float = 27.0,
+    options: Mapping[str, float | str] | None = None,
+    compiled: Mapping[str, openvaf.Module] | None = None,
+    inline: bool = False,
+) -> str:
+    """Text that ``ngspice -b`` runs by itself.
+
+    Parameters
+    ----------
+    netlist, analysis, save, temperature, options
+        As for ``run``.
+    compiled : mapping of str to Module, optional
+        Compiled modules by subcircuit name; devices not in it are written as behavioural subcircuits.
+    inline : bool
+        Put included files into the text, so that it needs no other file.
+    """
+    compiled = compiled or {}
+    lines = netlist.lines(analysis.step if isinstance(analysis, Tran) else 1e-12)
+    parts = [f"* {netlist.title}", "* run by hand: ngspice -n -b -r result.raw THIS_FILE"]
+    for name, device in netlist.devices.items():
+        if name in compiled:
+            parts += _compiled_device(device, compiled[name].name)
+        else:
+            parts.append(device.ngspice_text().strip())
+    parts.append(netlist.models(lines).strip())
+    if isinstance(analysis, Dc):
+        lines = _swept(lines, analysis)
+    text = [line.text() if isinstance(line, Source) else line for line in lines]
+    parts += inline_files(text) if inline else text
+    parts += [f".ic v({node})={volts!r}" for node, volts in netlist.initial.items()]
+    parts += [f".nodeset v({node})={volts!r}" for node, volts in netlist.nodesets.items()]
+    merged = netlist.merged_options(options or {}, "ngspice") | {"temp": float(temperature)}
+    parts.append(".options " + " ".join(f"{key}={value}" for key, value in merged.items()))
+    parts += [f".save {_saved_name(netlist, signal_name(name), compiled)}" for name in save]
+    parts.append(_analysis_card(analysis))
+    if compiled:
+        loads = [f"pre_osdi {module.path}" for module in compiled.values()]
+        parts += [".control", *loads, "set num_threads=1", ".endc"]
+    return "\n".join([part for part in parts if part] + [".end", ""])
+
+
+def _compiled_device(device: Device, module: str) -> list[str]:
+    defaults = " ".join(f"{name}={value!r}" for name, value in device.instance_parameters.items())
+    given = " ".join(f"{name}={{{name}}}" for name in device.instance_parameters)
+    card = " ".join(f"{name}={value!r}" for name, value in device.model_parameters.items())
+    return [
+        f".subckt {device.subckt} {' '.join(device.ports)} {defaults}".rstrip(),
+        f"ncore {' '.join(device.ports)} {device.subckt}_module {given}".rstrip(),
+        f".ends {device.subckt}",
+        f".model {device.subckt}_module {module} {card}".rstrip(),
+    ]
+
+
+def _analysis_card(analysis: Analysis) -> str:
+    match analysis:
+        case Op():
+            return ".op"
+        case Dc(back=True):
+            return f".dc vsweep__ 0 {len(analysis.values()) - 1} 1"
+        case Dc():
+            values = analysis.values()
+            step = values[1] - values[0] if len(values) > 1 else analysis.step
+            return f".dc {analysis.source.lower()} {values[0]!r} {values[-1] + 1e-3 * step!r} {step!r}"
+        case Tran():
+            uic = " uic" if analysis.uic else ""
+            return f".tran {analysis.step!r} {analysis.stop!r} 0 {analysis.largest_step!r}{uic}"
+        case Ac():
+            return f".ac dec {analysis.points_per_decade} {analysis.start!r} {analysis.stop!r}"
+
+
+def find_source(lines: Iterable[str | Source], name: str) -> Source:
+    """The independent source of that name at the top level.
+
+    Raises
+    ------
+    CircuitError
+        If there is none.
+    """
+    sources = {line.name.lower(): line for line in lines if isinstance(line, Source)}
+    if name.lower() not in sources:
+        raise CircuitError(unknown("source", name, sources))
+    return sources[name.lower()]
+
+
+def _swept(lines: list[str | Source], analysis: Dc) -> list[str | Source]:
+    """Lines for a sweep; one that turns back drives the source by a function of a swept helper node."""
+    source = find_source(lines, analysis.source)
+    if not analysis.back:
+        return lines
+    values = analysis.values()
+    top = (len(values) - 1) // 2
+    shape = f"pwl(v(sweep__), 0, {values[0]!r}, {top}, {values[top]!r}, {2 * top}, {values[0]!r})"
+    name, plus, minus = source.name, source.plus, source.minus
+    if name[0] in "vV":
+        driven = [f"{name} {plus} {name}__ dc 0", f"b{name}__ {name}__ {minus} v={shape}"]
+    else:
+        driven = [f"b{name}__ {plus} {minus} i={shape}"]
+    index = lines.index(source)
+    return [*lines[:index], *driven, *lines[index + 1 :], "vsweep__ sweep__ 0 dc 0"]
