@@ -1,0 +1,1 @@
+"""Reference physics that needs no simulator."""
