@@ -41,7 +41,7 @@ ROOM = 300.15
 """Default temperature of `Model.evaluate` [K]: 27 degC, as in SPICE."""
 
 NOISE_PARAMETERS = (
-    Parameter("noise", 0, "1", "thermal noise in transients: 0 off, 1 on", 0, 1, "instance", integer=True),
+    Parameter("noise", 0, "1", "thermal noise in transients: 0 off, 1 on", 0, 1, integer=True),
     Parameter(
         "seed", 1, "1", "seed of the thermal noise; give each instance its own", 0, 1e6, "instance", integer=True
     ),
@@ -202,14 +202,14 @@ class Symbols:
 
 
 class SmoothPositive(sp.Function):
-    """Smooth replacement of max(x, 0): (x + sqrt(x^2 + width^2))/2, off by width/2 at x = 0."""
+    """Smooth replacement of max(x, 0): (x + sqrt(x^2 + width^2))/2 + width^2, off by width/2 at x = 0."""
 
     nargs = 2
 
     def rewritten(self) -> sp.Expr:
         """The expression itself."""
         x, width = self.args
-        return (x + sp.sqrt(x**2 + width**2)) / 2
+        return (x + sp.sqrt(x**2 + width**2)) / 2 + width**2
 
     def _eval_is_real(self) -> bool:
         return True

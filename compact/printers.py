@@ -24,6 +24,16 @@ def number(value: float) -> str:
     return text
 
 
+def _bracketed(text: str) -> bool:
+    """Whether the first bracket of a text closes at its end."""
+    depth = 0
+    for position, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return character == ")" and position == len(text) - 1
+    return False
+
+
 class TargetPrinter(CodePrinter):
     """Common ground of the printers: numbers, powers as products, checked names and functions.
 
@@ -61,6 +71,14 @@ class TargetPrinter(CodePrinter):
         raise self._fail(f"'{expr}'")
 
     emptyPrinter = _print_not_supported
+
+    def parenthesize(self, item: Any, level: int, strict: bool = False) -> str:
+        """Text of an operand, in brackets where its precedence asks for them and it has none."""
+        text = self._print(item)
+        weak = precedence(item) < level or (not strict and precedence(item) <= level)
+        if (item.is_Rational and item >= 0) or not weak or _bracketed(text):
+            return text
+        return f"({text})"
 
     def _print_Symbol(self, expr: sp.Symbol) -> str:
         if expr.name not in self._names:
@@ -119,7 +137,9 @@ class TargetPrinter(CodePrinter):
         return f"{self.functions[name]}({', '.join(self._print(a) for a in expr.args)})"
 
     def _print_SmoothPositive(self, expr: SmoothPositive) -> str:
-        return self._print(expr.rewritten())
+        x = self._print(expr.args[0])
+        squared = number(expr.args[1] ** 2)
+        return f"(0.5*({x} + sqrt(({x})*({x}) + {squared})) + {squared})"
 
 
 COMMON = {f: f for f in ("sqrt", "exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "floor")}

@@ -1,0 +1,612 @@
+"""Models as text: Verilog-A modules, ngspice subcircuits, and libraries of them with corners."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import sympy as sp
+
+import compact
+from compact.constants import ZERO_CELSIUS
+from compact.errors import EmitError, unknown
+from compact.model import NOISE_PARAMETERS, TEMPERATURE, TIME, Model
+from compact.parameters import CORNERS, Parameter, ParameterSet, check_identifier, write_atomic
+from compact.printers import NgspicePrinter, VerilogAPrinter, number
+from compact.templates import render
+
+__all__ = ["TARGETS", "EmittedDevice", "device", "emit", "emit_ngspice", "emit_veriloga", "write"]
+
+TARGETS = ("veriloga", "ngspice")
+NOISE_ONLY = {p.name for p in NOISE_PARAMETERS}
+RESERVED = frozenset(
+    """analog and begin branch case cross ddt ddx default discipline disciplines electrical else end endcase endmodule
+    exp flow for from function generate gmin ground hertz hypot if inf initial inout input integer limexp ln log max min
+    model module nature or output parameter potential pow real sin cos sqrt string table temp temper time tnom
+    transition vt while xor abs""".split()  # noqa: SIM905 - a list of words reads better so
+)
+OPTIONS: Mapping[str, float | str] = {"method": "trap", "reltol": 1e-4}
+"""Simulator options that travel with an emitted device."""
+
+
+def _symbol(name: str) -> sp.Symbol:
+    return sp.Symbol(name, real=True)
+
+
+def header(card: ParameterSet, what: str) -> list[str]:
+    """Lines that say what an emitted file is, where its figures come from, and whose it is.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        The card that was emitted.
+    what : str
+        What the file is.
+    """
+    model, source = card.definition, card.provenance
+    lines = [
+        f"{what}",
+        f"{model.title}, model {model.name} {model.version}, written by spinbricks {compact.__version__}",
+        f"card: {card.name}",
+        f"parameters from: {source.source}" + (f" ({source.date})" if source.date else ""),
+    ]
+    lines += [f"sha256 of the data: {source.sha256}"] if source.sha256 else []
+    lines += [f"method: {source.method}"] if source.method else []
+    lines += [f"reference: {source.citation}"] if source.citation else []
+    lines += [f"{name}: {value:.4g}" for name, value in source.quality.items()]
+    lines += [f"model equations: {model.citation}"]
+    lines += [f"not determined by the data: {name} ({why})" for name, why in card.undetermined.items()]
+    lines += [f"note: {note}" for note in card.notes]
+    lines += [f"terminal {t.name}: {t.description}" for t in model.terminals]
+    lines += ["This text is yours: use, change and pass it on without conditions; it comes without warranty."]
+    return [part for line in lines for part in textwrap.wrap(line, 110, subsequent_indent="    ")]
+
+
+def _check_names(model: Model) -> None:
+    names = [p.name for p in model.parameters] + [s.name for s in model.states] + list(model.lets) + list(model.outputs)
+    for name in names:
+        if name in RESERVED:
+            raise EmitError(f"model {model.name}: '{name}' is a reserved word of a target language")
+
+
+# ------------------------------------------------------------------------------------------------ Verilog-A
+
+
+def emit_veriloga(card: ParameterSet, *, module: str | None = None, corner: str = "tt") -> str:
+    """Verilog-A module whose defaults are the values of a card.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        Values; every parameter stays a parameter of the module.
+    module : str, optional
+        Name of the module, by default the model's.
+    corner : {"tt", "ff", "ss"}
+        Process corner of the defaults.
+
+    Returns
+    -------
+    str
+        Text of a `.va` file.
+
+    Raises
+    ------
+    EmitError
+        If the model holds what Verilog-A cannot say.
+    """
+    model = card.definition
+    _check_names(model)
+    name = check_identifier("module name", module or model.name)
+    values = card.corner(corner).values
+    names = {p.name: p.name for p in model.parameters} | {n: n for n in model.lets}
+    names |= {s.name: f"V({s.name})" for s in model.states}
+    names |= {branch: f"V({a}, {b})" for branch, (a, b) in model.branches.items()}
+    names |= {TEMPERATURE.name: "$temperature", TIME.name: "$abstime"}
+    printer = VerilogAPrinter(model.name, names)
+    assignments = [
+        (let.name, printer.text(let.value), f"{let.description} [{let.unit}]") for let in model.lets.values()
+    ]
+    return render(
+        "veriloga/module.va.j2",
+        header=header(card, f"Verilog-A module {name}, defaults at corner {corner}"),
+        module=name,
+        ports=[t.name for t in model.terminals],
+        states=[{"name": s.name, "description": f"{s.description} [{s.unit}]"} for s in model.states],
+        parameters=[_veriloga_parameter(p, values[p.name]) for p in model.parameters],
+        outputs=[
+            {"name": o.name, "unit": o.unit, "description": o.description, "value": printer.text(o.value)}
+            for o in model.outputs.values()
+        ],
+        lets=list(model.lets),
+        noise=[row for row in assignments if row[0] in model.noise_lets],
+        assignments=[row for row in assignments if row[0] not in model.noise_lets],
+        currents=[(c.plus, c.minus, printer.text(c.value)) for c in model.currents],
+        motions=[
+            {
+                "state": s.name,
+                "scale": printer.text(_symbol(s.time_scale)),
+                "static": printer.text(model.statics[s.name]),
+                "rate": printer.text(_scaled_rate(model, s.name)),
+            }
+            for s in model.states
+        ],
+    )
+
+
+def _scaled_rate(model: Model, state: str, rate: sp.Expr | None = None) -> sp.Expr:
+    """Rate times time scale: the balance of the state's node, of order one."""
+    scale = next(s.time_scale for s in model.states if s.name == state)
+    return sp.Add(*(t * _symbol(scale) for t in sp.Add.make_args(model.rates[state] if rate is None else rate)))
+
+
+def _veriloga_parameter(p: Parameter, value: float) -> dict[str, str]:
+    def text(x: float) -> str:
+        if math.isinf(x):
+            return "inf" if x > 0 else "-inf"
+        return str(int(x)) if p.integer else number(x)
+
+    return {
+        "name": p.name,
+        "type": "integer" if p.integer else "real",
+        "value": text(value),
+        "range": f"from [{text(p.low)}:{text(p.high)}]",
+        "attributes": f'desc="{p.description}", units="{p.unit}"'
+        + (', type="instance"' if p.scope == "instance" else ""),
+    }
+
+
+# ------------------------------------------------------------------------------------------------ ngspice
+
+
+@dataclass(frozen=True)
+class Subcircuit:
+    """A `.subckt` in parts, for the template.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    ports : list of str
+        Its terminals.
+    instance : list of (str, str)
+        Instance parameters and their default text.
+    constants : list of (str, str, str)
+        `.param` lines: name, text, comment.
+    blocks : list of (str, list of str)
+        Comment and elements of each node or branch.
+    """
+
+    name: str
+    ports: list[str]
+    instance: list[tuple[str, str]]
+    constants: list[tuple[str, str, str]]
+    blocks: list[tuple[str, list[str]]]
+
+
+class _SubcircuitWriter:
+    """Splits the equations into linear elements, which ngspice evaluates fast, and as few B sources as possible.
+
+    Terms that are linear in one voltage become G elements; the intermediates that the model marks as nodes get one,
+    with 1 Ohm to ground, unless nothing but linear terms would use it. Terms whose parameter is zero on the card are
+    left out. All that depends on parameters and temperature alone is a `.param`.
+    """
+
+    def __init__(self, card: ParameterSet, name: str, noise: bool, temperature: float):
+        self.card, self.model, self.name, self.temperature = card, card.definition, name, temperature
+        model = self.model
+        self.instance = _instance_parameters(model, noise)
+        adjustable = {p.name for p in self.instance}
+        values = {p.name: card.values[p.name] for p in model.parameters if p.name not in adjustable}
+        values |= {"noise": float(noise)} if model.noises else {}
+        zero = {_symbol(n): sp.Float(v) if n == "noise" else sp.Integer(0) for n, v in values.items() if not v}
+        zero |= {_symbol("noise"): sp.Integer(int(noise))}
+        self.literal = [n for n in values if _symbol(n) not in zero]
+        self.lets: dict[str, sp.Expr] = {}
+        for let in model.lets.values():
+            value = let.value.subs(zero)
+            inputs = {s.name for s in value.free_symbols}
+            if inputs <= set(self.literal) and not value.subs({_symbol(n): values[n] for n in inputs}):
+                zero[_symbol(let.name)] = sp.Integer(0)
+            elif value.is_number:
+                zero[_symbol(let.name)] = value
+            else:
+                self.lets[let.name] = value
+        self.rates = {s: _scaled_rate(model, s, e.subs(zero)) for s, e in model.rates.items()}
+        self.statics = {s: e.subs(zero) for s, e in model.statics.items()}
+        self.currents = [(c.plus, c.minus, c.value.subs(zero)) for c in model.currents]
+        self.fixed = {*self.literal, *adjustable, TEMPERATURE.name}
+        for let_name, value in self.lets.items():
+            if {s.name for s in value.free_symbols} <= self.fixed:
+                self.fixed.add(let_name)
+        self.nodes = {n for n in self.lets if n not in self.fixed and model.lets[n].node}
+        self._drop_linear_nodes()
+        self.combined: dict[str, tuple[str, str]] = {}  # text of a constant: name, text
+        self.counts: dict[str, int] = {}
+        self.parameter_names = {n: n for n in self.fixed}
+        self.parameter_names[TEMPERATURE.name] = f"(temp + {number(ZERO_CELSIUS)})"
+        self.names = {n: "{" + n + "}" for n in self.fixed} | {TIME.name: "time"}
+        self.names |= {n: f"V({n})" for n in (*(s.name for s in model.states), *self.nodes)}
+        self.names |= {branch: f"V({a}, {b})" for branch, (a, b) in model.branches.items()}
+
+    def _parameter_text(self, value: sp.Expr) -> str:
+        return NgspicePrinter(self.model.name, self.parameter_names).text(value)
+
+    def _source_text(self, value: sp.Expr) -> str:
+        return NgspicePrinter(self.model.name, self.names).text(value)
+
+    def _bias(self, value: sp.Expr) -> list[sp.Symbol]:
+        """Symbols that change while the circuit runs."""
+        return [s for s in value.free_symbols if s.name not in self.fixed]
+
+    def _inline(self, value: sp.Expr, nodes: bool = False) -> sp.Expr:
+        """Expand intermediates that are neither constants nor, unless `nodes`, nodes."""
+        for name in reversed(list(self.lets)):
+            if name not in self.fixed and (nodes or name not in self.nodes):
+                value = value.xreplace({_symbol(name): self.lets[name]})
+        return value
+
+    def _split(self, value: sp.Expr) -> tuple[dict[sp.Symbol | None, sp.Expr], sp.Expr]:
+        """Coefficients of the terms linear in one voltage, key None for the constant, and the other terms."""
+        linear: dict[sp.Symbol | None, sp.Expr] = {}
+        rest = []
+        for term in sp.Add.make_args(sp.expand_mul(self._inline(value))):
+            bias = self._bias(term)
+            coefficient, core = term.as_independent(*bias, as_Add=False) if bias else (term, None)
+            if core is None or (core in bias and core != TIME):
+                linear[core] = linear.get(core, sp.Integer(0)) + coefficient
+            else:
+                rest.append(term)
+        others = sp.Add(*rest)
+        bias = self._bias(others)
+        if len(rest) > 1 and others.is_polynomial(*bias):
+            others = min((others, sp.factor(others)), key=sp.count_ops)
+        return linear, others
+
+    def _drop_linear_nodes(self) -> None:
+        """A linear node that serves linear terms only is not needed: its users take its terms."""
+        for name in [n for n in self.lets if n in self.nodes]:
+            if self._split(self.lets[name])[1] != 0:
+                continue
+            users = [self.lets[n] for n in self.nodes if n != name] + [e for _, _, e in self.currents]
+            users += self.rates.values()
+            if not any(_symbol(name) in self._split(e)[1].free_symbols for e in users):
+                self.nodes.discard(name)
+
+    def _combine(self, value: sp.Expr, owner: str) -> sp.Expr:
+        """Give each constant sub-expression of more than a name a `.param` of its own."""
+        if value.is_Symbol or value.is_number:
+            return value
+        if not self._bias(value):
+            text = self._parameter_text(value)
+            if text not in self.combined:
+                self.counts[owner] = self.counts.get(owner, 0) + 1
+                name = f"k{self.counts[owner]}_{owner}"
+                self.combined[text] = (name, text)
+                self.fixed.add(name)
+                self.parameter_names[name], self.names[name] = name, "{" + name + "}"
+            return _symbol(self.combined[text][0])
+        arguments = value.args
+        if isinstance(value, sp.Add | sp.Mul):
+            constant, varying = value.as_independent(*self._bias(value), as_Add=value.is_Add)
+            arguments = (*(() if constant == value.identity else (constant,)), *value.func.make_args(varying))
+        parts = [self._combine(a, owner) for a in arguments]
+        return value.func(*parts, evaluate=False) if len(parts) > 1 else value.func(*parts)
+
+    def _elements(self, owner: str, plus: str, minus: str, value: sp.Expr, static: sp.Expr | None = None) -> list[str]:
+        """Elements that carry a current of `value` from node `plus` to node `minus`.
+
+        With `static`, the current at the operating point is that instead.
+        """
+        linear, rest = self._split(value)
+        lines: list[str] = []
+        total = sp.Integer(0)
+        for order, (symbol, coefficient) in enumerate(linear.items(), start=1):
+            gain = self._combine(coefficient, owner)
+            total += gain * (symbol if symbol is not None else 1)
+            if symbol is None:
+                lines.append(f"I{owner}_{order} {plus} {minus} {self._source_text(gain)}")
+            else:
+                a, b = self.model.branches.get(symbol.name, (symbol.name, "0"))
+                lines.append(f"G{owner}_{order} {plus} {minus} {a} {b} {self._source_text(gain)}")
+        text = self._source_text(self._combine(rest, owner))
+        if static is not None:
+            settle = self._combine(self._inline(static) - total, f"{owner}_op")
+            text = f"time > 0 ? {text} : {self._source_text(settle)}"
+        return [*lines, f"B{owner} {plus} {minus} I={text}"] if rest != 0 or static is not None else lines
+
+    def write(self) -> Subcircuit:
+        """The subcircuit in parts."""
+        model = self.model
+        blocks = [
+            (self._about(name), [*self._elements(name, "0", name, self.lets[name]), f"R{name} {name} 0 1.0"])
+            for name in self.lets
+            if name in self.nodes
+        ]
+        for plus, minus, value in self.currents:
+            lines = self._elements(f"i_{plus}_{minus}", plus, minus, value)
+            blocks.append((f"current from {plus} to {minus} [A]", lines))
+        for state in model.states:
+            zero = {_symbol(n): sp.Integer(0) for n in (*(s.name for s in model.states), *model.branches)}
+            start = self._combine(self._inline(self.statics[state.name], nodes=True).subs(zero), f"{state.name}_start")
+            scale, start_text = self._source_text(_symbol(state.time_scale)), self._source_text(start)
+            lines = [
+                f"C{state.name} {state.name} 0 {scale} ic={start_text}",
+                *self._elements(
+                    state.name,
+                    "0",
+                    state.name,
+                    self.rates[state.name],
+                    self.statics[state.name] - _symbol(state.name),
+                ),
+                f".nodeset v({state.name})={start_text}",
+            ]
+            blocks.append((f"{state.name}: {state.description} [{state.unit}]", lines))
+        constants = [
+            (n, number(self.card.values[n] if n != "noise" else 1), f"{p.description} [{p.unit}]")
+            for n in self.literal
+            for p in [model.parameter(n)]
+        ]
+        constants += [(n, self._parameter_text(self.lets[n]), self._about(n)) for n in self.lets if n in self.fixed]
+        constants += [(name, text, "combined for speed") for name, text in self.combined.values()]
+        used = _names_in([text for _, text, _ in constants] + [line for _, lines in blocks for line in lines])
+        constants = _only_used(constants, used)
+        instance = [(p.name, number(self.card.values[p.name])) for p in self.instance]
+        if "temp" in used:
+            instance.append(("temp", number(self.temperature)))
+        return Subcircuit(self.name, [t.name for t in model.terminals], instance, constants, blocks)
+
+    def _about(self, name: str) -> str:
+        let = self.model.lets[name]
+        return f"{name}: {let.description} [{let.unit}]"
+
+
+def _names_in(texts: Iterable[str]) -> set[str]:
+    return {name for text in texts for name in re.findall(r"[A-Za-z_]\w*", text)}
+
+
+def _only_used(constants: list[tuple[str, str, str]], used: set[str]) -> list[tuple[str, str, str]]:
+    return [row for row in constants if row[0] in used]
+
+
+def _instance_parameters(model: Model, noise: bool) -> list[Parameter]:
+    return [p for p in model.parameters if p.scope == "instance" and (noise or p.name not in NOISE_ONLY)]
+
+
+def emit_ngspice(
+    card: ParameterSet,
+    *,
+    subckt: str | None = None,
+    corner: str = "tt",
+    noise: bool = False,
+    temperature: float = 27.0,
+) -> str:
+    """Subcircuit of behavioural sources, for any ngspice.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        Values; those of instance parameters become defaults.
+    subckt : str, optional
+        Name of the subcircuit, by default the model's.
+    corner : {"tt", "ff", "ss"}
+        Process corner.
+    noise : bool
+        With thermal noise in transients, whose largest step must then not exceed `t_slot`.
+    temperature : float
+        Default of the instance parameter `temp` [degC]. ngspice computes a subcircuit's constants before it knows
+        the temperature of the simulation, so a netlist that changes that must give `temp` to its instances.
+
+    Returns
+    -------
+    str
+        A `.subckt`.
+
+    Raises
+    ------
+    EmitError
+        If the model holds what ngspice cannot say, or has no noise that could be on.
+    """
+    model = card.definition
+    _check_names(model)
+    if noise and not model.noises:
+        raise EmitError(f"model {model.name} declares no noise")
+    name = check_identifier("subcircuit name", subckt or model.name)
+    writer = _SubcircuitWriter(card.corner(corner), name, noise, temperature)
+    return render("netlists/subckt.lib.j2", sub=writer.write())
+
+
+# ------------------------------------------------------------------------------------------------ devices and files
+
+
+@dataclass(frozen=True)
+class EmittedDevice:
+    """A card as a device of a netlist, in the form that each simulator takes.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        Its values, at its corner.
+    subckt : str
+        Name under which instances call it.
+    noise : bool
+        Whether thermal noise is on.
+    """
+
+    card: ParameterSet
+    subckt: str
+    noise: bool = False
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Terminals in order."""
+        return tuple(t.name for t in self.card.definition.terminals)
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Internal nodes that can be saved."""
+        return tuple(s.name for s in self.card.definition.states)
+
+    @property
+    def instance_parameters(self) -> dict[str, float]:
+        """Parameters an instance may give, with their defaults."""
+        return {p.name: self.card.values[p.name] for p in _instance_parameters(self.card.definition, self.noise)}
+
+    @property
+    def model_parameters(self) -> dict[str, float]:
+        """Parameters of the Verilog-A module that differ from its defaults."""
+        changed = {
+            p.name: self.card.values[p.name]
+            for p in self.card.definition.parameters
+            if p.scope == "model" and self.card.values[p.name] != p.default
+        }
+        return changed | ({"noise": 1.0} if self.noise else {})
+
+    @property
+    def options(self) -> Mapping[str, float | str]:
+        """Simulator options the device asks for."""
+        return OPTIONS
+
+    def ngspice_text(self, temperature: float = 27.0) -> str:
+        """Subcircuit of behavioural sources; see `emit_ngspice`."""
+        return emit_ngspice(self.card, subckt=self.subckt, noise=self.noise, temperature=temperature)
+
+    def veriloga_text(self) -> str:
+        """Verilog-A module with the model's own defaults, so that it is compiled once for all cards."""
+        return emit_veriloga(ParameterSet(self.card.model, "defaults"))
+
+
+def device(card: ParameterSet, *, subckt: str | None = None, corner: str = "tt", noise: bool = False) -> EmittedDevice:
+    """A card ready to be used in a netlist.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        Its values.
+    subckt : str, optional
+        Name under which instances call it, by default the model's.
+    corner : {"tt", "ff", "ss"}
+        Process corner.
+    noise : bool
+        Whether thermal noise is on.
+
+    Raises
+    ------
+    EmitError
+        If noise is asked of a model that has none.
+    """
+    if noise and not card.definition.noises:
+        raise EmitError(f"model {card.model} declares no noise")
+    return EmittedDevice(card.corner(corner), check_identifier("subcircuit name", subckt or card.model), noise)
+
+
+def _library(card: ParameterSet) -> str:
+    name = card.name
+    variants = [False, True] if card.definition.noises else [False]
+    sections: list[dict[str, str]] = [
+        {
+            "name": f"{name}_{corner}",
+            "text": "\n".join(
+                emit_ngspice(card, subckt=name + ("_noise" if noise else ""), corner=corner, noise=noise)
+                for noise in variants
+            ),
+        }
+        for corner in CORNERS
+    ]
+    what = f"ngspice library {name}.lib, sections " + ", ".join(s["name"] for s in sections)
+    usage = [
+        f'use: .lib "{name}.lib" {name}_tt',
+        f"     X1 {' '.join(t.name for t in card.definition.terminals)} {name} "
+        + " ".join(f"{p.name}={card.values[p.name]:g}" for p in _instance_parameters(card.definition, False)),
+        f"{name}_noise has thermal noise; the largest time step must not exceed its t_slot.",
+        "Integrate with .options " + " ".join(f"{k}={v}" for k, v in OPTIONS.items()) + ".",
+        "Give temp= [degC] to instances that are not at 27 degC: .temp does not reach a subcircuit's constants.",
+        "Terms whose parameter is zero on the card are left out.",
+    ]
+    return render("netlists/card.lib.j2", header=[*header(card, what), *usage], sections=sections)
+
+
+def _osdi_library(card: ParameterSet) -> str:
+    sections: list[dict[str, object]] = []
+    for corner in CORNERS:
+        values = card.corner(corner).values
+        sections.append(
+            {
+                "name": f"{card.name}_{corner}",
+                "ports": [t.name for t in card.definition.terminals],
+                "instance": [(p.name, number(values[p.name])) for p in _instance_parameters(card.definition, True)],
+                "values": [
+                    (p.name, str(int(values[p.name])) if p.integer else number(values[p.name]))
+                    for p in card.definition.parameters
+                    if p.scope == "model" and p.name != "noise"
+                ],
+            }
+        )
+    what = f"library {card.name}_osdi.lib for ngspice with OSDI, sections " + ", ".join(str(s["name"]) for s in sections)
+    return render(
+        "netlists/osdi.lib.j2",
+        header=[
+            *header(card, what),
+            f'use: pre_osdi {card.name}.osdi, then .lib "{card.name}_osdi.lib" {card.name}_tt',
+        ],
+        name=card.name,
+        sections=sections,
+    )
+
+
+def emit(card: ParameterSet, target: str) -> dict[str, str]:
+    """Files of a card for a target.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        The card.
+    target : {"veriloga", "ngspice", "all"}
+        What to write for.
+
+    Returns
+    -------
+    dict of str to str
+        Text by file name.
+
+    Raises
+    ------
+    EmitError
+        If the target is not known.
+    """
+    if target not in (*TARGETS, "all"):
+        raise EmitError(unknown("target", target, (*TARGETS, "all")))
+    files = {}
+    if target in ("veriloga", "all"):
+        files[f"{card.name}.va"] = emit_veriloga(card, module=card.name)
+        files[f"{card.name}_osdi.lib"] = _osdi_library(card)
+    if target in ("ngspice", "all"):
+        files[f"{card.name}.lib"] = _library(card)
+    return files
+
+
+def write(card: ParameterSet, target: str, folder: str | Path) -> list[Path]:
+    """Write the files of `emit` into a folder.
+
+    Returns
+    -------
+    list of pathlib.Path
+        What was written.
+
+    Raises
+    ------
+    EmitError
+        If the target is not known, or the folder cannot be written.
+    """
+    folder = Path(folder)
+    paths = []
+    for name, text in emit(card, target).items():
+        try:
+            write_atomic(folder / name, text)
+        except OSError as error:
+            raise EmitError(f"cannot write {folder / name}: {error.strerror or error}") from None
+        paths.append(folder / name)
+    return paths
