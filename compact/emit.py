@@ -76,7 +76,7 @@ def _check_names(model: Model) -> None:
 # ------------------------------------------------------------------------------------------------ Verilog-A
 
 
-def emit_veriloga(card: ParameterSet, *, module: str | None = None, corner: str = "tt") -> str:
+def emit_veriloga(card: ParameterSet, *, module: str | None = None, corner: str = "tt", expose: bool = False) -> str:
     """Verilog-A module whose defaults are the values of a card.
 
     Parameters
@@ -87,6 +87,8 @@ def emit_veriloga(card: ParameterSet, *, module: str | None = None, corner: str 
         Name of the module, by default the model's.
     corner : {"tt", "ff", "ss"}
         Process corner of the defaults.
+    expose : bool
+        Whether the states are terminals too, to be read or driven from outside.
 
     Returns
     -------
@@ -114,8 +116,8 @@ def emit_veriloga(card: ParameterSet, *, module: str | None = None, corner: str 
         "veriloga/module.va.j2",
         header=header(card, f"Verilog-A module {name}, defaults at corner {corner}"),
         module=name,
-        ports=[t.name for t in model.terminals],
-        states=[{"name": s.name, "description": f"{s.description} [{s.unit}]"} for s in model.states],
+        ports=_ports(model, expose),
+        states=[{"name": s.name, "description": f"{s.description} [{s.unit}]"} for s in model.states if not expose],
         parameters=[_veriloga_parameter(p, values[p.name]) for p in model.parameters],
         outputs=[
             {"name": o.name, "unit": o.unit, "description": o.description, "value": printer.text(o.value)}
@@ -195,8 +197,9 @@ class _SubcircuitWriter:
     left out. All that depends on parameters and temperature alone is a `.param`.
     """
 
-    def __init__(self, card: ParameterSet, name: str, noise: bool, temperature: float):
+    def __init__(self, card: ParameterSet, name: str, noise: bool, temperature: float, expose: bool):
         self.card, self.model, self.name, self.temperature = card, card.definition, name, temperature
+        self.ports = _ports(card.definition, expose)
         model = self.model
         self.instance = _instance_parameters(model, noise)
         adjustable = {p.name for p in self.instance}
@@ -357,7 +360,7 @@ class _SubcircuitWriter:
         instance = [(p.name, number(self.card.values[p.name])) for p in self.instance]
         if "temp" in used:
             instance.append(("temp", number(self.temperature)))
-        return Subcircuit(self.name, [t.name for t in model.terminals], instance, constants, blocks)
+        return Subcircuit(self.name, self.ports, instance, constants, blocks)
 
     def _about(self, name: str) -> str:
         let = self.model.lets[name]
@@ -372,6 +375,10 @@ def _only_used(constants: list[tuple[str, str, str]], used: set[str]) -> list[tu
     return [row for row in constants if row[0] in used]
 
 
+def _ports(model: Model, expose: bool) -> list[str]:
+    return [t.name for t in model.terminals] + [s.name for s in model.states if expose]
+
+
 def _instance_parameters(model: Model, noise: bool) -> list[Parameter]:
     return [p for p in model.parameters if p.scope == "instance" and (noise or p.name not in NOISE_ONLY)]
 
@@ -383,6 +390,7 @@ def emit_ngspice(
     corner: str = "tt",
     noise: bool = False,
     temperature: float = 27.0,
+    expose: bool = False,
 ) -> str:
     """Subcircuit of behavioural sources, for any ngspice.
 
@@ -399,6 +407,8 @@ def emit_ngspice(
     temperature : float
         Default of the instance parameter `temp` [degC]. ngspice computes a subcircuit's constants before it knows
         the temperature of the simulation, so a netlist that changes that must give `temp` to its instances.
+    expose : bool
+        Whether the states are terminals too, to be read or driven from outside.
 
     Returns
     -------
@@ -415,7 +425,7 @@ def emit_ngspice(
     if noise and not model.noises:
         raise EmitError(f"model {model.name} declares no noise")
     name = check_identifier("subcircuit name", subckt or model.name)
-    writer = _SubcircuitWriter(card.corner(corner), name, noise, temperature)
+    writer = _SubcircuitWriter(card.corner(corner), name, noise, temperature, expose)
     return render("netlists/subckt.lib.j2", sub=writer.write())
 
 
@@ -434,21 +444,24 @@ class EmittedDevice:
         Name under which instances call it.
     noise : bool
         Whether thermal noise is on.
+    expose : bool
+        Whether the states are terminals too.
     """
 
     card: ParameterSet
     subckt: str
     noise: bool = False
+    expose: bool = False
 
     @property
     def ports(self) -> tuple[str, ...]:
         """Terminals in order."""
-        return tuple(t.name for t in self.card.definition.terminals)
+        return tuple(_ports(self.card.definition, self.expose))
 
     @property
     def states(self) -> tuple[str, ...]:
         """Internal nodes that can be saved."""
-        return tuple(s.name for s in self.card.definition.states)
+        return () if self.expose else tuple(s.name for s in self.card.definition.states)
 
     @property
     def instance_parameters(self) -> dict[str, float]:
@@ -472,14 +485,23 @@ class EmittedDevice:
 
     def ngspice_text(self, temperature: float = 27.0) -> str:
         """Subcircuit of behavioural sources; see `emit_ngspice`."""
-        return emit_ngspice(self.card, subckt=self.subckt, noise=self.noise, temperature=temperature)
+        return emit_ngspice(
+            self.card, subckt=self.subckt, noise=self.noise, temperature=temperature, expose=self.expose
+        )
 
     def veriloga_text(self) -> str:
         """Verilog-A module with the model's own defaults, so that it is compiled once for all cards."""
-        return emit_veriloga(ParameterSet(self.card.model, "defaults"))
+        return emit_veriloga(ParameterSet(self.card.model, "defaults"), expose=self.expose)
 
 
-def device(card: ParameterSet, *, subckt: str | None = None, corner: str = "tt", noise: bool = False) -> EmittedDevice:
+def device(
+    card: ParameterSet,
+    *,
+    subckt: str | None = None,
+    corner: str = "tt",
+    noise: bool = False,
+    expose: bool = False,
+) -> EmittedDevice:
     """A card ready to be used in a netlist.
 
     Parameters
@@ -492,6 +514,8 @@ def device(card: ParameterSet, *, subckt: str | None = None, corner: str = "tt",
         Process corner.
     noise : bool
         Whether thermal noise is on.
+    expose : bool
+        Whether the states are terminals too, to be read or driven from outside.
 
     Raises
     ------
@@ -500,7 +524,7 @@ def device(card: ParameterSet, *, subckt: str | None = None, corner: str = "tt",
     """
     if noise and not card.definition.noises:
         raise EmitError(f"model {card.model} declares no noise")
-    return EmittedDevice(card.corner(corner), check_identifier("subcircuit name", subckt or card.model), noise)
+    return EmittedDevice(card.corner(corner), check_identifier("subcircuit name", subckt or card.model), noise, expose)
 
 
 def _library(card: ParameterSet) -> str:
@@ -545,7 +569,9 @@ def _osdi_library(card: ParameterSet) -> str:
                 ],
             }
         )
-    what = f"library {card.name}_osdi.lib for ngspice with OSDI, sections " + ", ".join(str(s["name"]) for s in sections)
+    what = f"library {card.name}_osdi.lib for ngspice with OSDI, sections " + ", ".join(
+        str(s["name"]) for s in sections
+    )
     return render(
         "netlists/osdi.lib.j2",
         header=[
