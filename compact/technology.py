@@ -83,6 +83,12 @@ class Device:
         knee = min(vds / (self.saturation * drive ** (self.alpha / 2)), 1.0)
         return self.k * drive**self.alpha * knee * (2 - knee)
 
+    def voltage(self, current: float, vgs: float, vsb: float = 0.0) -> float:
+        """Drain-source voltage [V] at a current per width [A/m]; infinite above the saturation current."""
+        drive = max(vgs - self.vth - self.body * vsb, 0.0)
+        share = current / (self.k * drive**self.alpha) if drive > 0 else math.inf
+        return (1 - math.sqrt(1 - share)) * self.saturation * drive ** (self.alpha / 2) if share <= 1 else math.inf
+
 
 @dataclass(frozen=True)
 class Technology:
@@ -90,14 +96,16 @@ class Technology:
 
     Parameters
     ----------
-    name, description, citation, licence : str
-        What it is, where it comes from and under which terms.
+    name : str
+        What it is called.
     library : pathlib.Path
         SPICE library file with one section per corner.
     corners : mapping of str to tuple of str
         Sections that make up each corner.
     devices : mapping of str to Device
         By kind: "nmos", "pmos" and where there are some "nmos_io", "pmos_io".
+    description, citation, licence : str
+        What it is, where it comes from and under which terms.
     diffusion : float
         Length of a source or drain area beside the gate, for junction areas and perimeters [m].
     element : {"M", "X"}
@@ -111,10 +119,10 @@ class Technology:
     """
 
     name: str
-    description: str
     library: Path
     corners: Mapping[str, tuple[str, ...]]
     devices: Mapping[str, Device]
+    description: str = ""
     citation: str = ""
     licence: str = ""
     diffusion: float = 0.0
@@ -251,9 +259,7 @@ class Technology:
         return "".join(f'.lib "{self.library}" {section}\n' for section in self.corners[self.corner])
 
     def _pick(self, used: Iterable[tuple[str, float, float]]) -> str:
-        bins = _library(
-            self.library, self.corners[self.corner], tuple(d.model for d in self.devices.values())
-        )
+        bins = _library(self.library, self.corners[self.corner], tuple(d.model for d in self.devices.values()))
         text: dict[str, str] = {}
         for model, w, ell in used:
             fitting = [b for b in bins[model] if b.holds(w, ell)]
@@ -328,9 +334,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _build(data: Mapping[str, Any], folder: Path, name: str) -> Technology:
     """A Technology from a description; paths in it are relative to `folder` or to its package."""
     allowed = {f.name for f in fields(Technology)} - {"corner", "name", "_text"} | {"package", "install"}
-    _check_keys(
-        f"key of technology '{name}'", data, allowed, {"description", "library", "corners", "devices"}
-    )
+    _check_keys(f"key of technology '{name}'", data, allowed, {"library", "corners", "devices"})
     if "package" in data:
         folder = _package_folder(name, str(data["package"]), str(data.get("install", "")))
     library = folder / Path(str(data["library"])).expanduser()
@@ -341,9 +345,7 @@ def _build(data: Mapping[str, Any], folder: Path, name: str) -> Technology:
     for kind, values in data["devices"].items():
         if kind not in KINDS:
             raise TechnologyError(unknown(f"device of technology '{name}'", kind, KINDS))
-        _check_keys(
-            f"key of '{kind}' in technology '{name}'", values, {f.name for f in fields(Device)}, required
-        )
+        _check_keys(f"key of '{kind}' in technology '{name}'", values, {f.name for f in fields(Device)}, required)
         if not all(isinstance(v, int | float) and v > 0 for key, v in values.items() if key != "model"):
             raise TechnologyError(f"technology '{name}': figures of '{kind}' must be positive numbers")
         devices[kind] = Device(**values)
@@ -358,9 +360,7 @@ def _build(data: Mapping[str, Any], folder: Path, name: str) -> Technology:
     if known.get("element", "M") not in ("M", "X"):
         raise TechnologyError(f"technology '{name}': element must be 'M' or 'X', not {known['element']!r}")
     if known.setdefault("trim", known.get("element") != "X") and known.get("element") == "X":
-        raise TechnologyError(
-            f"technology '{name}': subcircuits cannot be picked from a library; set trim = false"
-        )
+        raise TechnologyError(f"technology '{name}': subcircuits cannot be picked from a library; set trim = false")
     return Technology(name=name, **known)
 
 
@@ -409,10 +409,7 @@ class _Bin:
         """Whether a size lies in the bin, edges included; a size that is not a number lies in every bin."""
         slack = 1e-12
         return not (
-            w < self.wmin - slack
-            or w > self.wmax + slack
-            or ell < self.lmin - slack
-            or ell > self.lmax + slack
+            w < self.wmin - slack or w > self.wmax + slack or ell < self.lmin - slack or ell > self.lmax + slack
         )
 
 
@@ -530,9 +527,7 @@ def _read_models(
         bins[model].append(_Bin(name, "\n".join([*lines, line]), *limits))
     for model, of in bins.items():
         if not of:
-            raise TechnologyError(
-                f"SPICE library {path} has no model '{model}' in section {', '.join(sections)}"
-            )
+            raise TechnologyError(f"SPICE library {path} has no model '{model}' in section {', '.join(sections)}")
     return bins
 
 

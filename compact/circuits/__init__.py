@@ -1,0 +1,29 @@
+"""Circuits with their testbenches and measures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from compact.circuits.base import Circuit, Setting, Testbench
+from compact.circuits.cell_1t1mtj import Cell1T1Mtj
+from compact.circuits.pcsa import Pcsa
+from compact.errors import CircuitError, unknown
+
+__all__ = ["CIRCUITS", "Circuit", "Setting", "Testbench", "get_circuit"]
+
+CIRCUITS: Mapping[str, Circuit] = MappingProxyType({circuit.name: circuit for circuit in (Cell1T1Mtj(), Pcsa())})
+
+
+def get_circuit(name: str) -> Circuit:
+    """A circuit by name.
+
+    Raises
+    ------
+    CircuitError
+        If there is none of that name.
+    """
+    try:
+        return CIRCUITS[name]
+    except KeyError:
+        raise CircuitError(unknown("circuit", name, CIRCUITS)) from None
