@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -42,15 +42,26 @@ class Device(Protocol):
         Simulator options the device asks for (``method``, ``reltol``).
     """
 
-    subckt: str
-    ports: tuple[str, ...]
-    states: tuple[str, ...]
-    instance_parameters: Mapping[str, float]
-    model_parameters: Mapping[str, float]
-    options: Mapping[str, float | str]
+    @property
+    def subckt(self) -> str: ...
 
-    def ngspice_text(self) -> str:
-        """A library with ``.subckt <subckt> <ports> <instance parameters>``."""
+    @property
+    def ports(self) -> Sequence[str]: ...
+
+    @property
+    def states(self) -> Sequence[str]: ...
+
+    @property
+    def instance_parameters(self) -> Mapping[str, float]: ...
+
+    @property
+    def model_parameters(self) -> Mapping[str, float]: ...
+
+    @property
+    def options(self) -> Mapping[str, float | str]: ...
+
+    def ngspice_text(self, temperature: float = 27.0) -> str:
+        """A library with ``.subckt <subckt> <ports> <instance parameters>``, for a temperature [degC]."""
         ...
 
     def veriloga_text(self) -> str:
@@ -91,6 +102,7 @@ class Netlist:
         self.initial: dict[str, float] = {}
         self.nodesets: dict[str, float] = {}
         self._texts: list[str] = []
+        self._emitted: dict[tuple[str, float | None], str] = {}
 
     def use(self, card: Any, subckt: str | None = None, **choices: Any) -> Device:
         """Register a device; instances then call it: ``circuit.X("mtj1", "mtj", "a", "b", state=-1)``.
@@ -118,13 +130,29 @@ class Netlist:
         else:
             from compact.emit import device as emit_device
 
-            device = emit_device(card, **({} if subckt is None else {"subckt": subckt}), **choices)
+            if subckt is not None:
+                choices["subckt"] = subckt
+            device = emit_device(card, **choices)
         if not _NAME.fullmatch(device.subckt):
             raise CircuitError(f"subcircuit name '{device.subckt}' must be lower-case letters, digits and _")
         present = self.devices.setdefault(device.subckt, device)
-        if present is not device and present.ngspice_text() != device.ngspice_text():
+        if present is not device and present.ngspice_text(27.0) != device.ngspice_text(27.0):
             raise CircuitError(f"subcircuit '{device.subckt}' is another device already; give another subckt=")
         return present
+
+    def ngspice_text(self, subckt: str, temperature: float) -> str:
+        """Subcircuit of a registered device at a temperature [degC]; emitted once."""
+        key = (subckt, temperature)
+        if key not in self._emitted:
+            self._emitted[key] = self.devices[subckt].ngspice_text(temperature).strip()
+        return self._emitted[key]
+
+    def veriloga_text(self, subckt: str) -> str:
+        """Verilog-A module of a registered device; emitted once."""
+        key = (subckt, None)
+        if key not in self._emitted:
+            self._emitted[key] = self.devices[subckt].veriloga_text()
+        return self._emitted[key]
 
     def add_text(self, text: str) -> None:
         """Add SPICE lines, such as a ``.subckt``; instances and elements may use them."""

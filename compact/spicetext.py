@@ -6,7 +6,7 @@ The same text is then read by every simulator, so that one circuit definition me
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -117,6 +117,7 @@ class Source:
     ac: tuple[str, ...] = ()
     function: str = ""
     arguments: tuple[str, ...] = ()
+    tail: str = ""
 
     def text(self) -> str:
         """The SPICE line."""
@@ -124,7 +125,7 @@ class Source:
         if self.ac:
             parts += ["ac", *self.ac]
         if self.function:
-            parts.append(f"{self.function}({' '.join(self.arguments)})")
+            parts += [f"{self.function}({' '.join(self.arguments)})", *self.tail.split()]
         return " ".join(parts)
 
 
@@ -133,7 +134,7 @@ def _source(tokens: list[str], step: float) -> Source | None:
     line = " ".join(tokens[3:])
     line = re.sub(rf"(?i)\b({'|'.join(_FUNCTIONS)})\s*\(", r" \1(", line)
     words = split_tokens(line)
-    dc, function = "", ""
+    dc, function, tail = "", "", ""
     ac: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     while words:
@@ -156,11 +157,13 @@ def _source(tokens: list[str], step: float) -> Source | None:
             else:  # the parentheses may be left out
                 while words and words[0].lower() not in ("dc", "ac"):
                     arguments = (*arguments, words.pop(0))
+        elif function == "pwl" and "=" in word:
+            tail += f" {word}"
         elif not dc and (number(word) is not None or word[0] in "{'"):
             dc = word
         else:
             return None
-    source = Source(tokens[0], tokens[1], tokens[2], dc, ac, function, arguments)
+    source = Source(tokens[0], tokens[1], tokens[2], dc, ac, function, arguments, tail)
     return _complete(source, step) if function else source
 
 
@@ -184,7 +187,7 @@ def _complete(source: Source, step: float) -> Source:
             raise CircuitError(f"source '{source.name}': the times of a pwl must increase")
     start = {"pwl": 1}.get(source.function, 0)
     dc = source.dc or (arguments[start] if source.function not in ("trnoise", "trrandom") else "0")
-    return Source(source.name, source.plus, source.minus, dc, source.ac, source.function, tuple(arguments))
+    return replace(source, dc=dc, arguments=tuple(arguments))
 
 
 def _element(line: str, step: float) -> str | Source:

@@ -87,11 +87,13 @@ class Library(NgSpiceShared):
         """Whether a line of stderr matches."""
         return any(error and pattern.search(line) for error, line in self.lines)
 
-    def vectors(self) -> tuple[str, list[tuple[str, str, int]], list[Any]]:
-        """Name of the current plot, and its vectors as (name, type, length) and buffers."""
+    def vectors(self) -> tuple[list[tuple[str, str, int]], list[bytes]]:
+        """Vectors of the current plot as (name, type, length), and copies of what they hold."""
         plot = ffi_string_utf8(self._ngspice_shared.ngSpice_CurPlot())
         names = self._ngspice_shared.ngSpice_AllVecs(plot.encode()) if plot != "const" else ffi.NULL
-        headers, buffers, k = [], [], 0
+        headers: list[tuple[str, str, int]] = []
+        buffers: list[bytes] = []
+        k = 0
         while names != ffi.NULL and names[k] != ffi.NULL:
             name = ffi_string_utf8(names[k])
             k += 1
@@ -100,11 +102,11 @@ class Library(NgSpiceShared):
                 continue
             if info.v_compdata == ffi.NULL:
                 headers.append((name, "f8", info.v_length))
-                buffers.append(ffi.buffer(info.v_realdata, 8 * info.v_length))
+                buffers.append(ffi.buffer(info.v_realdata, 8 * info.v_length)[:])
             else:
                 headers.append((name, "c16", info.v_length))
-                buffers.append(ffi.buffer(info.v_compdata, 16 * info.v_length))
-        return plot, headers, buffers
+                buffers.append(ffi.buffer(info.v_compdata, 16 * info.v_length)[:])
+        return headers, buffers
 
     def clear(self) -> None:
         """Forget circuit, results and history, so that nothing of a run is left for the next."""
@@ -139,7 +141,6 @@ def _send(out: _Unbroken, header: dict[str, Any], buffers: list[Any]) -> None:
 
 def _serve(library: Library, request: dict[str, Any], loaded: set[str], out: _Unbroken) -> bool:
     """One run; False if this process should not be used again."""
-    library.lines = []
     for path in request["osdi"]:
         if path not in loaded:
             library.command(f"osdi {path}")
@@ -149,22 +150,20 @@ def _serve(library: Library, request: dict[str, Any], loaded: set[str], out: _Un
     if took:
         library.command("run")
     ok = took and not library.broken and not library.said(RUN_FAILED)
-    plot, headers, buffers = library.vectors() if ok else ("", [], [])
-    _send(
-        out,
-        {
-            "ok": ok,
-            "stage": "run" if took else "load",
-            "lines": library.lines,
-            "plot": plot,
-            "seconds": time.perf_counter() - start,
-            "vectors": headers,
-        },
-        buffers,
-    )
-    if library.broken:
-        return False
-    library.clear()
+    seconds = time.perf_counter() - start
+    headers, buffers = library.vectors() if ok else ([], [])
+    lines = library.lines
+    if not library.broken:
+        library.clear()
+    header = {
+        "ok": ok,
+        "stage": "run" if took else "load",
+        "lines": lines,
+        "seconds": seconds,
+        "vectors": headers,
+        "last": library.broken,
+    }
+    _send(out, header, buffers)
     return not library.broken
 
 

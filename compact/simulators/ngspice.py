@@ -238,7 +238,7 @@ def deck(
         if name in compiled:
             parts += _compiled_device(device, compiled[name].name)
         else:
-            parts.append(device.ngspice_text().strip())
+            parts.append(netlist.ngspice_text(name, temperature))
     parts.append(netlist.models(lines).strip())
     if isinstance(analysis, Dc):
         lines = _swept(lines, analysis)

@@ -90,7 +90,7 @@ def _processor() -> str:
 
 def compile_devices(netlist: Netlist) -> dict[str, Module]:
     """Compiled modules of the devices of a netlist, by subcircuit name; see `compile_veriloga`."""
-    return {name: compile_veriloga(device.veriloga_text()) for name, device in netlist.devices.items()}
+    return {name: compile_veriloga(netlist.veriloga_text(name)) for name in netlist.devices}
 
 
 @functools.lru_cache(maxsize=256)

@@ -89,8 +89,7 @@ class Vacask:
             complaint = next((line for line in log.splitlines() if "(skipped)" in line), None)
             raw = folder / "result.raw"
             if (lost := re.search(r"(?:Node|Instance) '(\S+)' not found", log)) and save:
-                name = lost[1].replace(":core:", ":").replace(":", ".")
-                raise stuck(unknown("signal", name, netlist.signals()))
+                raise stuck(unknown("signal", _public_name(lost[1]), netlist.signals()))
             if code or complaint or not raw.is_file():
                 raise stuck(complaint or _reason(log, code))
             waveforms = _waveforms(analysis, read_raw(raw), stuck)
@@ -262,6 +261,8 @@ def _expand(source: Source, transient: bool) -> list[str]:
     if source.function != "pwl":
         return [source.text()]
     values = [number(argument.strip("{}")) for argument in source.arguments]
+    if source.tail:
+        values.append(None)
     if any(value is None for value in values):
         raise SimulationError(f"{where}: a pwl with options or parameters is not available there")
     numbers = [float(value) for value in values if value is not None]

@@ -80,6 +80,7 @@ class Worker:
         self._poll = select.poll()
         self._poll.register(self._out, select.POLLIN)
         self._runs = 0
+        self._retired = False
         try:
             self.hello = self._header(time.monotonic() + _START_LIMIT)
         except BaseException:
@@ -97,7 +98,7 @@ class Worker:
     @property
     def usable(self) -> bool:
         """Whether it may serve another run."""
-        return self._process.poll() is None and self._runs < _RUNS
+        return not self._retired and self._runs < _RUNS and self._process.poll() is None
 
     def run(self, deck: str, osdi: list[str], timeout: float | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Run a deck.
@@ -134,6 +135,7 @@ class Worker:
         except BaseException:  # also Ctrl-C: a run that nobody waits for must not go on
             self.kill()
             raise
+        self._retired = header["last"]
         return header, vectors
 
     def kill(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ class Leaky:
     model_parameters: dict = field(default_factory=lambda: {"tau": TAU})
     options: dict = field(default_factory=lambda: {"method": "trap", "reltol": 1e-4})
 
-    def ngspice_text(self) -> str:
+    def ngspice_text(self, temperature: float = 27.0) -> str:
         return f""".subckt {self.subckt} p n state=-1
 cz z 0 1e-3
 bz 0 z i=(time > 0) ? 1e-3*(v(p,n) - v(z))/{TAU} : state - v(z)
@@ -44,12 +45,14 @@ module leaky(p, n);
   inout p, n; electrical p, n, z;
   parameter real tau = 5.0 from (0:inf);
   (*type="instance"*) parameter real state = -1.0;
+  real balance;
   analog begin
     I(p, n) <+ 1e-3*V(p, n)*(2.0 + V(z));
-    if (analysis("static") || analysis("ic"))
-      I(z) <+ V(z) - state;
+    if (analysis("static") || analysis("ic") || (analysis("tran") && $abstime == 0.0))
+      balance = V(z) - state;
     else
-      I(z) <+ 1e-3*(ddt(V(z)) - (V(p, n) - V(z))/tau);
+      balance = 1e-3*(V(z) - V(p, n))/tau;
+    I(z) <+ ddt(1e-3*V(z)) + balance;
   end
 endmodule
 """
@@ -242,12 +245,12 @@ def test_two_devices_need_two_names():
 
 @dataclass(frozen=True)
 class _Changed(Leaky):
-    def ngspice_text(self) -> str:
-        return super().ngspice_text() + "* changed\n"
+    def ngspice_text(self, temperature: float = 27.0) -> str:
+        return super().ngspice_text(temperature) + "* changed\n"
 
 
 def test_saved_deck_runs_by_hand(ngspice, tmp_path):
-    program = shutil.which("ngspice")
+    program = os.environ.get("SPINBRICKS_NGSPICE") or shutil.which("ngspice")
     if program is None:
         pytest.skip("no ngspice program")
     library = tmp_path / "parts.lib"
@@ -255,7 +258,8 @@ def test_saved_deck_runs_by_hand(ngspice, tmp_path):
     netlist = leaky_cell()
     netlist.circuit.lib(library, "ff")
     netlist.circuit.R("load", "a", 0, "{rload}")
-    expected = ngspice.run(netlist, Tran(3e-9, 0.1e-9), temperature=50, save=["xm1.z", "i(vin)"])
+    behavioural = get_simulator("ngspice", osdi=False)
+    expected = behavioural.run(netlist, Tran(3e-9, 0.1e-9), temperature=50, save=["xm1.z", "i(vin)"])
     path = netlist.save(tmp_path / "new" / "deck.cir", Tran(3e-9, 0.1e-9), temperature=50, save=["xm1.z", "i(vin)"])
     library.unlink()
     done = subprocess.run(
@@ -263,9 +267,8 @@ def test_saved_deck_runs_by_hand(ngspice, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     vectors = read_raw(path.parent / "out.raw")
-    assert np.array_equal(vectors["time"], expected.axis)
-    assert np.array_equal(vectors["v(xm1.z)"], expected["xm1.z"])
-    assert np.array_equal(vectors["i(vin)"], expected["i(vin)"])
+    for saved, public in (("v(xm1.z)", "xm1.z"), ("i(vin)", "i(vin)")):
+        assert np.allclose(np.interp(expected.axis, vectors["time"], vectors[saved]), expected[public], atol=1e-9)
 
 
 def test_the_two_simulators_name_signals_alike(ngspice, vacask):
