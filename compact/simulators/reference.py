@@ -10,6 +10,7 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ class _Circuit:
                         raise CircuitError(f"'{line}': {text} is not a number")
                     given[key.lower()] = value
             try:
-                card = device.card.replace(**given)
+                card = device.card.replace(None, **given)
             except ParameterError as error:
                 raise CircuitError(f"instance {name}: {error}") from None
             values = {**card.values, "temperature": self.kelvin, "noise": float(device.noise)}
@@ -322,7 +323,7 @@ class _Circuit:
 
         times, rows = [0.0], [dynamic]
         ordered = sorted(corners)
-        for begin, end in zip(ordered, ordered[1:], strict=False):
+        for begin, end in pairwise(ordered):
             # Inside a stretch the sources are smooth; their corners belong to the side they are approached from.
             inset = 1e-9 * (end - begin)
             result = solve_ivp(
