@@ -118,15 +118,11 @@ def _find(table: Table, columns: list[Column], role: str, reference: str | int) 
     if match and text not in names:
         unit = parse_unit(match.group(2))
         if unit is None or unit.base != ROLES[role]:
-            raise DataError(
-                f"--columns: '{match.group(2)}' is no unit of {role}; use {ROLES[role]} with any SI prefix"
-            )
+            raise DataError(f"--columns: '{match.group(2)}' is no unit of {role}; use {ROLES[role]} with any SI prefix")
         text = match.group(1).strip()
     if re.fullmatch(r"\d+", text) and text not in names:
         if not 1 <= int(text) <= len(columns):
-            raise DataError(
-                f"{table.source}: there is no column {text}; the file has {_describe(table, columns)}"
-            )
+            raise DataError(f"{table.source}: there is no column {text}; the file has {_describe(table, columns)}")
         found = columns[int(text) - 1]
     else:
         folded: dict[str, list[Column]] = {}
@@ -192,11 +188,9 @@ def assign_columns(table: Table, spec: Mapping[str, str | int]) -> dict[str, Col
         if candidates:
             chosen[role] = candidates[0]
     if sum(role in chosen for role in MEASURED) < 2:
-        found = ", ".join(f"{r} = '{c.header}'" for r, c in chosen.items() if r in MEASURED) or "none"
+        known = ", ".join(f"{r} = '{c.header}'" for r, c in chosen.items() if r in MEASURED) or "none"
         raise DataError(
-            f"{table.source}: cannot tell which columns are {', '.join(MEASURED)} (known: {found}); name them "
-            f"with --columns, e.g. --columns '{EXAMPLE}'; columns: {_describe(table, columns)}"
+            f"{table.source}: cannot tell which columns are {', '.join(MEASURED)} (known: {known}); name "
+            f"them with --columns, e.g. --columns '{EXAMPLE}'; columns: {_describe(table, columns)}"
         )
     return chosen
-
-

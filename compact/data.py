@@ -26,6 +26,7 @@ PLAUSIBLE = {"current": 10.0, "voltage": 1e3, "resistance": 1e15}
 R_MIN = 1e-2
 """Smallest plausible resistance of a magnetoresistive device [Ohm]."""
 
+
 @dataclass(frozen=True)
 class Metadatum:
     """A value that came with a curve.
@@ -152,9 +153,7 @@ def _check_values(loop: Loop, given: list[str]) -> None:
         bad = np.flatnonzero(~np.isfinite(values))
         if bad.size:
             places = ", ".join(str(k + 1) for k in bad[:5]) + (", ..." if bad.size > 5 else "")
-            raise DataError(
-                f"{loop.source}: {loop.label(role)} has {bad.size} values not finite (points {places})"
-            )
+            raise DataError(f"{loop.source}: {loop.label(role)} has {bad.size} values not finite (points {places})")
         if np.ptp(values) <= 1e-12 * np.abs(values).max(initial=0.0):
             raise DataError(f"{loop.source}: {loop.label(role)} is constant at {values[0]:g} {ROLES[role]}")
         if np.abs(values).max() > PLAUSIBLE[role]:
@@ -220,7 +219,8 @@ def _metadata(table: Table, used: set[int]) -> dict[str, Metadatum]:
 
 def _pulse_width(metadata: Mapping[str, Metadatum]) -> float | None:
     widths = {
-        m.value for k, m in metadata.items()
+        m.value
+        for k, m in metadata.items()
         if PULSE_WIDTH_NAME.search(k) and m.unit == "s" and isinstance(m.value, float) and m.value > 0
     }
     return float(widths.pop()) if len(widths) == 1 else None

@@ -175,7 +175,10 @@ class _Problem:
             magnitude = np.maximum(sign * self.shape.drive, 0.0)
             if self.gradual[to_parallel]:
                 targets[to_parallel] = switched(
-                    magnitude, self.shape.limit(to_parallel), p[f"x_{name}"], p[f"width_{name}"],
+                    magnitude,
+                    self.shape.limit(to_parallel),
+                    p[f"x_{name}"],
+                    p[f"width_{name}"],
                     p.get(f"skew_{name}", 0.0),
                 )
             else:
@@ -231,7 +234,10 @@ def _noise(problem: _Problem, plateau: NDArray[np.bool_], state: FloatArray) -> 
 
 
 def _minimise(
-    problem: _Problem, params: lmfit.Parameters, sigma: FloatArray, used: NDArray[np.bool_],
+    problem: _Problem,
+    params: lmfit.Parameters,
+    sigma: FloatArray,
+    used: NDArray[np.bool_],
     fraction: FloatArray | None = None,
 ) -> Any:
     """Least squares over the points in use; with `fraction` given, of the conduction alone."""
@@ -306,7 +312,9 @@ def _transitions(problem: _Problem, fraction: FloatArray, blur: FloatArray) -> d
                 at = np.interp([0.16, 0.5, 0.84], ordered, x)
                 step = float(np.median(np.abs(np.diff(x)))) or float(x.max()) / len(x)
                 guesses[to_parallel] = {
-                    "x": float(at[1]), "width": max(float(at[2] - at[0]) / 2, 0.3 * step), "step": step,
+                    "x": float(at[1]),
+                    "width": max(float(at[2] - at[0]) / 2, 0.3 * step),
+                    "step": step,
                 }
         problem.gradual[to_parallel] = min(inside) if inside and min(inside) >= 2 else 0
         if not problem.gradual[to_parallel]:
@@ -507,7 +515,11 @@ def _persistence(left: FloatArray) -> float:
 
 
 def _collect(
-    problem: _Problem, result: Any, sigma: FloatArray, used: NDArray[np.bool_], undetermined: dict[str, str],
+    problem: _Problem,
+    result: Any,
+    sigma: FloatArray,
+    used: NDArray[np.bool_],
+    undetermined: dict[str, str],
     notes: list[str],
 ) -> LoopFit:
     """Figures of the fit from what lmfit returned."""
@@ -537,9 +549,7 @@ def _collect(
     stderr = {n: errors[n] for n in public if n in values}
     if "roll" in errors:
         stderr["v_h"] = 0.5 * values["v_h"] ** 3 * errors["roll"]
-    switching = {
-        direction: _switching(problem, v, names, covariance, values, direction) for direction in (True, False)
-    }
+    switching = {direction: _switching(problem, v, names, covariance, values, direction) for direction in (True, False)}
     low = v["r_p"]
     height = low * v["tmr"]
     freedom = max(int(used.sum()) - len(names), 1)
@@ -555,18 +565,33 @@ def _collect(
             key = name.lower().replace(" ", "_").replace("->", "2")
             quality[f"rms_{key}"] = float(np.sqrt(np.mean(residual[rows] ** 2)) / abs(height))
     nuisance = {
-        n: (float(v[n]), errors.get(n, 0.0)) for n in ("drift", "offset", "slope_p", "slope_ap", "start") if n in v
+        n: (float(v[n]), errors[n]) for n in ("drift", "offset", "slope_p", "slope_ap", "start") if n in errors
     }
     return LoopFit(
-        shape=shape, values=values, stderr=stderr, correlations=pairs, switching=switching,
-        undetermined=undetermined, nuisance=nuisance, curve=curve, fraction=fraction, region=region, used=used,
-        sigma=sigma, quality=quality, notes=tuple(notes),
+        shape=shape,
+        values=values,
+        stderr=stderr,
+        correlations=pairs,
+        switching=switching,
+        undetermined=undetermined,
+        nuisance=nuisance,
+        curve=curve,
+        fraction=fraction,
+        region=region,
+        used=used,
+        sigma=sigma,
+        quality=quality,
+        notes=tuple(notes),
     )
 
 
 def _switching(
-    problem: _Problem, v: Mapping[str, float], names: list[str], covariance: FloatArray,
-    values: Mapping[str, float], to_parallel: bool,
+    problem: _Problem,
+    v: Mapping[str, float],
+    names: list[str],
+    covariance: FloatArray,
+    values: Mapping[str, float],
+    to_parallel: bool,
 ) -> Switching:
     """Switching drive of one direction with its error."""
     name = "ap2p" if to_parallel else "p2ap"
@@ -603,6 +628,14 @@ def _switching(
         current = float(currents[0])
         slope_i = float(currents[1] - currents[0]) / (1e-3 * drive)
     return Switching(
-        to_parallel, kind, drive, error, current, error * slope_i, width, width_stderr, skew,
+        to_parallel,
+        kind,
+        drive,
+        error,
+        current,
+        error * slope_i,
+        width,
+        width_stderr,
+        skew,
         problem.gradual[to_parallel],
     )

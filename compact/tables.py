@@ -81,17 +81,13 @@ class Table:
                 raise DataError(f"{self.source}: line {line}, {self._label(column)} is empty")
             number = _parse(text, self.decimal_comma)
             if number is None:
-                raise DataError(
-                    f"{self.source}: line {line}, {self._label(column)}: '{text[:40]}' is not a number"
-                )
+                raise DataError(f"{self.source}: line {line}, {self._label(column)}: '{text[:40]}' is not a number")
             values[k] = number
         bad = np.flatnonzero(~np.isfinite(values))
         if bad.size:
             places = ", ".join(str(self.lines[k]) for k in bad[:5]) + (", ..." if bad.size > 5 else "")
             many = "value is" if bad.size == 1 else "values are"
-            raise DataError(
-                f"{self.source}: {self._label(column)}: {bad.size} {many} not finite (at line {places})"
-            )
+            raise DataError(f"{self.source}: {self._label(column)}: {bad.size} {many} not finite (at line {places})")
         return values
 
     def try_numbers(self, column: int) -> NDArray[np.float64] | None:
@@ -228,8 +224,10 @@ def _header(
     above = first - 1
     if above >= 1:
         parsed = [parse_unit(c.strip("()[]")) for c in rows[above][1]]
-        if sum(u is not None for u in parsed) >= 2 and len(rows[above - 1][1]) >= 2 and not any(
-            parse_unit(c.strip("()[]")) for c in rows[above - 1][1] if len(c) > 1
+        if (
+            sum(u is not None for u in parsed) >= 2
+            and len(rows[above - 1][1]) >= 2
+            and not any(parse_unit(c.strip("()[]")) for c in rows[above - 1][1] if len(c) > 1)
         ):
             units = {k: u for k, u in enumerate(parsed) if u is not None}
             above -= 1
@@ -241,7 +239,7 @@ def _header(
     for line in reversed(lines[: rows[first][0] - 1]):  # a header written as a comment
         match = _COMMENT.match(line)
         if match:
-            text = line[match.end():].strip(" #%!/\t\n")
+            text = line[match.end() :].strip(" #%!/\t\n")
             parts = re.split(r"\t+|\s{2,}", text) if delimiter is None else text.split(delimiter)
             if len(parts) != width:
                 parts = text.split() if delimiter is None else parts
@@ -269,7 +267,7 @@ def _remarks(lines: list[str], header: tuple[str, ...]) -> dict[str, str]:
     remarks: dict[str, str] = {}
     for line in lines:
         match = _COMMENT.match(line)
-        text = line[match.end():] if match else line
+        text = line[match.end() :] if match else line
         found = _REMARK.fullmatch(text.rstrip("\n").rstrip(",;\t"))
         if found and found.group(1) and not any(h.startswith(found.group(1)) for h in header):
             remarks[found.group(1).strip('"')] = found.group(2).strip('"')

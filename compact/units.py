@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
-__all__ = ["PREFIXES", "Unit", "parse_unit", "split_label"]
+__all__ = ["PREFIXES", "Unit", "format_si", "parse_unit", "si_scale", "split_label"]
 
 PREFIXES = {
-    "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "m": 1e-3, "": 1.0,
-    "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
+    "f": 1e-15,
+    "p": 1e-12,
+    "n": 1e-9,
+    "u": 1e-6,
+    "µ": 1e-6,
+    "μ": 1e-6,
+    "m": 1e-3,
+    "": 1.0,
+    "k": 1e3,
+    "K": 1e3,
+    "M": 1e6,
+    "G": 1e9,
+    "T": 1e12,
 }
 """Factor of each SI prefix; `K` is read as kilo, both micro signs are known."""
 
@@ -73,7 +85,7 @@ def parse_unit(text: str) -> Unit | None:
         return Unit(base, 1.0)
     for long, short in _LONG_PREFIXES.items():
         if text.lower().startswith(long):
-            rest = _WORDS.get(text[len(long):].strip().lower())
+            rest = _WORDS.get(text[len(long) :].strip().lower())
             return Unit(rest, PREFIXES[short]) if rest else None
     base = _WORDS.get(text[1:].lower())
     return Unit(base, PREFIXES[text[0]]) if base and text[0] in PREFIXES else None
@@ -111,3 +123,43 @@ def split_label(text: str) -> tuple[str, Unit | None]:
         if unit:
             return match.group(1).strip(), unit
     return text, None
+
+
+_DISPLAY = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
+
+
+def si_scale(value: float, unit: str) -> tuple[float, str]:
+    """SI prefix that suits a value.
+
+    Parameters
+    ----------
+    value : float
+        In `unit`.
+    unit : str
+        Unit without prefix; pure numbers and powers are left as they are.
+
+    Returns
+    -------
+    scale : float
+        What to divide by.
+    unit : str
+        Unit with its prefix.
+    """
+    if unit in ("", "1") or "/" in unit or "^" in unit:
+        return 1.0, "" if unit == "1" else unit
+    for scale, prefix in _DISPLAY:
+        if abs(value) >= 0.99999 * scale:
+            return scale, prefix + unit
+    return 1.0, unit
+
+
+def format_si(value: float, unit: str, stderr: float | None = None) -> str:
+    """A value with unit and standard error, rounded to what the error allows: "5.937 ± 0.079 mA"."""
+    scale, label = si_scale(value, unit)
+    label = f" {label}" if label else ""
+    if stderr is None or not math.isfinite(stderr) or stderr <= 0:
+        return f"{value / scale:.5g}{label}"
+    places = max(0, 1 - math.floor(math.log10(stderr / scale)))
+    if places > 9:
+        return f"{value / scale:.6g} ± {stderr / scale:.1e}{label}"
+    return f"{value / scale:.{places}f} ± {stderr / scale:.{places}f}{label}"
