@@ -6,7 +6,9 @@ import math
 import re
 from dataclasses import dataclass
 
-__all__ = ["PREFIXES", "Unit", "format_si", "parse_unit", "si_scale", "split_label"]
+from compact.errors import ParameterError
+
+__all__ = ["PREFIXES", "Unit", "format_si", "parse_quantity", "parse_unit", "si_scale", "split_label"]
 
 PREFIXES = {
     "f": 1e-15,
@@ -163,3 +165,49 @@ def format_si(value: float, unit: str, stderr: float | None = None) -> str:
     if places > 9:
         return f"{value / scale:.6g} ± {stderr / scale:.1e}{label}"
     return f"{value / scale:.{places}f} ± {stderr / scale:.{places}f}{label}"
+
+
+_QUANTITY = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\s\d]*)")
+
+
+def parse_quantity(text: str, unit: str = "") -> float:
+    """Read a number with an SI suffix, as written on a command line: "50u", "9.22n", "1.2 V", "2kOhm", "3e-9".
+
+    Parameters
+    ----------
+    text : str
+        Number, optionally with a prefix, optionally with a unit after it. Prefixes tell cases apart ("m" is milli,
+        "M" is mega), "meg" is mega too; a prefix alone goes before a unit of the same letter ("5m" is 5e-3).
+    unit : str
+        SI unit that is expected; any known one if empty.
+
+    Returns
+    -------
+    float
+        Value in SI units.
+
+    Raises
+    ------
+    ParameterError
+        If the text is no number, not finite, or has another unit.
+    """
+    match = _QUANTITY.fullmatch(text.strip())
+    if not match:
+        raise ParameterError(f"'{text}' is not a number; write for example 1.2, 50u or 9.22n")
+    number, suffix = float(match[1]), match[2]
+    if not math.isfinite(number):
+        raise ParameterError(f"'{text}' is not a finite number")
+    if suffix.lower() == "meg":
+        return number * 1e6
+    if (suffix in PREFIXES and suffix != unit) or suffix == "m":
+        return number * PREFIXES[suffix]
+    written = parse_unit(suffix)
+    if written is None and suffix[:1] in PREFIXES and suffix[1:] == unit:
+        written = Unit(unit, PREFIXES[suffix[:1]])  # a unit that only the caller knows, such as farad
+    if suffix == unit:
+        written = Unit(unit, 1.0)
+    if written is None:
+        raise ParameterError(f"'{text}': '{suffix}' is neither an SI prefix nor a unit")
+    if unit and written.base != unit:
+        raise ParameterError(f"'{text}' is in {written.base}; {unit if unit != '1' else 'a pure number'} is expected")
+    return number * written.scale

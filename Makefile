@@ -1,0 +1,48 @@
+# make demo   everything from a fresh machine to a sense amplifier that reads
+# make test   everything that CI runs
+SHELL := bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= spinbricks_out
+# Missing simulators fail the tests where they are installed, and always in CI.
+REQUIRE = $(if $(CI),1,$(shell test -e $(VENV)/.ngspice-ready && echo 1))
+
+.PHONY: help install simulators demo test lint bench notebooks clean distclean
+
+help:
+	@sed -n 's/^# make /make /p' Makefile
+	@echo "make install | lint | bench | notebooks | clean | distclean"
+
+install: $(VENV)/.installed simulators
+
+$(VENV)/.installed: pyproject.toml tools/setup_python.sh $(wildcard netlists/technologies/*.toml)
+	@PYTHON='$(PYTHON)' bash tools/setup_python.sh $(VENV)
+	@touch $@
+
+# ngspice lives outside the virtual environment, so it is looked for every time (milliseconds).
+simulators: $(VENV)/.installed
+	@bash tools/setup_ngspice.sh $(BIN)/python $(VENV)/.ngspice-ready
+
+demo: install
+	$(BIN)/spinbricks demo --out $(OUT)
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: install lint
+	SPINBRICKS_REQUIRE_SIMULATORS=$(REQUIRE) $(BIN)/python -m pytest -n 2 --dist worksteal -q $(PYTEST_ARGS)
+
+bench: install
+	@for script in benchmarks/bench_*.py; do [ -e "$$script" ] || continue; $(BIN)/python "$$script" || exit 1; done
+
+notebooks: install
+	$(BIN)/python tools/run_notebooks.py notebooks/*.ipynb
+
+clean:
+	rm -rf build dist spinbricks_out .pytest_cache .mypy_cache .ruff_cache bsim4.out result.raw
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
