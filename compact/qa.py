@@ -1,0 +1,443 @@
+"""What an emitted model must pass before a designer gets it: same equation, same behaviour, sane physics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.integrate import quad
+from scipy.optimize import brentq
+
+from compact.analysis import Dc, Op, Tran
+from compact.constants import ZERO_CELSIUS
+from compact.emit import device
+from compact.errors import ParameterError, SimulationError, SimulatorNotFound, SpinbricksError
+from compact.netlist import Netlist
+from compact.parameters import ParameterSet
+from compact.simulators import Simulator, get_simulator
+
+__all__ = [
+    "Check",
+    "boltzmann_moment",
+    "fold_voltage",
+    "parity",
+    "run_qa",
+    "switching_time",
+    "threshold_voltage",
+]
+
+COLD, HOT = -55.0, 175.0
+"""Temperature range of the checks [degC]."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Outcome of one check.
+
+    Parameters
+    ----------
+    name, target : str
+        What was checked, and where ("numpy" or a simulator).
+    value : float
+        Measured figure in `unit`.
+    unit : str
+        Its unit.
+    limit : float
+        Largest allowed value.
+    note : str
+        What the figure is.
+    """
+
+    name: str
+    target: str
+    value: float
+    unit: str
+    limit: float
+    note: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the figure is within its limit; a figure that is no number is not."""
+        return bool(self.value <= self.limit)
+
+
+# -- building blocks, also used by the conformance tests ---------------------------------------------
+
+
+def threshold_voltage(card: ParameterSet, state: int, overdrive: float = 1.0) -> float:
+    """Voltage from free to reference layer at which an `mtj` in a state is driven out of it.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        Card of an `mtj`.
+    state : {1, -1}
+        Parallel or antiparallel.
+    overdrive : float
+        Drive in units of the threshold.
+
+    Returns
+    -------
+    float
+        Voltage [V], negative for the parallel state.
+
+    Raises
+    ------
+    ParameterError
+        If no voltage up to 1 kV does it.
+    """
+    model = card.definition
+
+    def excess(volts: float) -> float:
+        drive = model.evaluate("d", {**card.values, "v_fl_rl": -state * volts, "z": float(state)})
+        return float(-state * drive - overdrive)
+
+    high = 1e-6
+    while excess(high) < 0:
+        high *= 2
+        if high > 1e3:
+            raise ParameterError(f"card '{card.name}': no voltage below 1 kV reaches {overdrive:g} of the threshold")
+    return -state * float(brentq(excess, 0.0, high, xtol=1e-15, rtol=1e-12))
+
+
+def fold_voltage(card: ParameterSet, state: int) -> float:
+    """Voltage at which the noise-free motion of an `mtj` loses its resting point in a state.
+
+    Beyond it the state is left however slowly the voltage rises; it lies below the threshold by about
+    sqrt(2/Delta), where the thermal incubation term takes over.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        Card of an `mtj`.
+    state : {1, -1}
+        Parallel or antiparallel.
+
+    Returns
+    -------
+    float
+        Voltage [V], negative for the parallel state.
+    """
+    z = state * np.linspace(0.3, 1.0, 20001)
+
+    def strongest_return(volts: float) -> float:
+        rate = card.definition.evaluate("rate_z", {**card.values, "v_fl_rl": volts, "z": z})
+        return float(np.max(state * rate))
+
+    return float(brentq(strongest_return, 0.0, threshold_voltage(card, state, 1.2), xtol=1e-15, rtol=1e-10))
+
+
+def _single(card: ParameterSet, state: float, source: str, *, flipped: bool = False) -> Netlist:
+    netlist = Netlist(f"{card.name} with a source of its own")
+    netlist.use(card)
+    netlist.add_text(source)
+    ends = ("0", "in") if flipped else ("in", "0")
+    netlist.circuit.X("m", card.model, *ends, state=state)
+    return netlist
+
+
+def switching_time(
+    card: ParameterSet,
+    state: int,
+    volts: float,
+    simulator: Simulator,
+    *,
+    step: float | None = None,
+    **options: str | float,
+) -> float:
+    """Time from the start of a voltage step to z = 0 in an `mtj`.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        Card of an `mtj`.
+    state : {1, -1}
+        Initial state.
+    volts : float
+        Height of the step [V].
+    simulator : Simulator
+        Where to run it.
+    step : float, optional
+        Largest time step [s]; by default 1/50 of tau_d.
+    **options
+        Simulator options.
+
+    Returns
+    -------
+    float
+        Time [s]; not a number if it did not switch within 60 tau_d.
+    """
+    tau = card.values["tau_d"]
+    edge, start, stop = tau / 100, tau, 61 * tau
+    netlist = _single(
+        card, state, f"Vin in 0 dc 0 pulse(0 {volts!r} {start!r} {edge!r} {edge!r} {stop!r} {2 * stop!r})"
+    )
+    waves = simulator.run(netlist, Tran(step=step or tau / 50, stop=stop), save=["xm.z"], options=options)
+    progress = state * waves.state("xm", "z")
+    crossed = int(np.argmax(progress < 0))
+    if not crossed:
+        return math.nan
+    early, late = progress[crossed - 1], progress[crossed]
+    t0, t1 = waves.axis[crossed - 1], waves.axis[crossed]
+    return float(t0 + (t1 - t0) * early / (early - late) - start - edge / 2)
+
+
+def parity(
+    cards: Sequence[ParameterSet], simulator: Simulator, points: int, temperature: float = 27.0, seed: int = 0
+) -> float:
+    """Largest relative deviation of an emitted model from the NumPy equations, currents and rates together.
+
+    Voltages and states are forced from outside at random points; the simulator's currents are compared.
+
+    Parameters
+    ----------
+    cards : sequence of ParameterSet
+        Cards of one model with one branch current.
+    simulator : Simulator
+        A circuit simulator.
+    points : int
+        Random points per card.
+    temperature : float
+        Temperature [degC].
+    seed : int
+        Seed of the points.
+
+    Returns
+    -------
+    float
+        Largest deviation over the larger of the value and 1e-3 of its typical size.
+    """
+    rng = np.random.default_rng(seed)
+    model = cards[0].definition
+    netlist = Netlist("parity at random points")
+    lines, expected = [], []
+    for c, card in enumerate(cards):
+        netlist.use(device(card, subckt=f"device{c}", expose=True))
+        reach = 2 * abs(threshold_voltage(card, 1)) if model.name == "mtj" else 1.0
+        volts = rng.uniform(-reach, reach, (points, len(model.terminals) - 1))
+        states = rng.uniform(-1, 1, (points, len(model.states)))
+        ports = [t.name for t in model.terminals]
+        known = {f"v_{p}_{ports[-1]}": volts[:, k] for k, p in enumerate(ports[:-1])}
+        known |= {s.name: states[:, k] for k, s in enumerate(model.states)}
+        settings = {**card.values, "temperature": temperature + ZERO_CELSIUS}
+        names = [current.name for current in model.currents]
+        names += [x for s in model.states for x in (f"rate_{s.name}", s.time_scale)]
+        values = [np.broadcast_to(v, (points,)) for v in model.evaluate(names, {**settings, **known})]
+        count = len(model.currents)
+        expected.append(
+            [*values[:count], *(r * t for r, t in zip(values[count::2], values[count + 1 :: 2], strict=True))]
+        )
+        for p in range(points):
+            tag = f"{c}_{p}"
+            forced = [*volts[p], *states[p]]
+            nodes = [f"n{k}_{tag}" for k in range(len(forced))]
+            lines += [
+                f"V{k}_{tag} {node} 0 {value!r}"
+                for k, (node, value) in enumerate(zip(nodes, map(float, forced), strict=True))
+            ]
+            ends = [*nodes[: len(ports) - 1], "0", *nodes[len(ports) - 1 :]]
+            lines.append(f"X{tag} {' '.join(ends)} device{c}")
+    netlist.add_text("\n".join(lines))
+    waves = simulator.run(netlist, Tran(step=1e-13, stop=1e-12), temperature=temperature)
+    worst = 0.0
+    for c, values in enumerate(expected):
+        for k, value in enumerate(values):
+            sign = -1.0 if k < len(model.currents) else 1.0
+            measured = np.array([sign * waves[f"i(v{k}_{c}_{p})"][-1] for p in range(points)])
+            scale = np.maximum(np.abs(value), 1e-3 * np.median(np.abs(value)))
+            worst = max(worst, float(np.max(np.abs(measured - value) / scale)))
+    return worst
+
+
+def boltzmann_moment(delta: float, power: int, low: float = -1.0) -> float:
+    """Thermal mean of z^power over [low, 1] in the axial well: weight exp(delta (z^2 - 1)).
+
+    Source: the stationary solution of Brown's Fokker-Planck equation.
+    """
+
+    def weight(z: float) -> float:
+        return math.exp(delta * (z * z - 1))
+
+    marks = [0.0, 1 - min(5 / delta, 0.9), -1 + min(5 / delta, 0.9)]
+    marks = [m for m in marks if low < m < 1]
+    top = quad(lambda z: z**power * weight(z), low, 1, points=marks, limit=200)[0]
+    return float(top / quad(weight, low, 1, points=marks, limit=200)[0])
+
+
+# -- checks ------------------------------------------------------------------------------------------
+
+
+def _numeric_checks(card: ParameterSet) -> Iterator[Check]:
+    model, values = card.definition, card.values
+    reach = 10 * max(abs(threshold_voltage(card, 1)), abs(threshold_voltage(card, -1)), 1.0)
+    volts = np.linspace(-reach, reach, 401)[:, None, None]
+    z = np.linspace(-1, 1, 41)[None, :, None]
+    kelvin = np.array([COLD, 27.0, HOT])[None, None, :] + ZERO_CELSIUS
+    known = {**values, "v_fl_rl": volts, "z": z, "temperature": kelvin}
+    current, rate, static = model.evaluate(["i", "rate_z", "static_z"], known)
+    bad = sum(int(np.sum(~np.isfinite(x))) for x in (current, rate, static))
+    yield Check(
+        "finite values", "numpy", bad, "points", 0, f"not finite within +-{reach:.3g} V, {COLD:g}..{HOT:g} degC"
+    )
+    yield Check("passive", "numpy", float(np.max(-current * volts)), "W", 0, "largest power delivered")
+    yield Check("bounded state", "numpy", float(np.max(np.abs(static))), "1", 1, "largest |z| at an operating point")
+    low = model.evaluate("resistance", {**values, "v_fl_rl": volts, "z": 1.0})
+    high = model.evaluate("resistance", {**values, "v_fl_rl": volts, "z": -1.0})
+    yield Check("R_P below R_AP", "numpy", float(np.max(low / high)), "1", 1, "largest R_P/R_AP at any bias")
+    tiny = 1e-6 * reach * np.array([-1.0, 1.0])
+    slope = model.evaluate("i", {**values, "v_fl_rl": tiny, "z": 0.3}) / tiny
+    yield Check("smooth at 0 V", "numpy", float(abs(slope[1] / slope[0] - 1)), "1", 1e-4, "jump of dI/dV")
+
+
+def _circuit_checks(card: ParameterSet, simulator: Simulator, points: int) -> Iterator[Check]:
+    name = simulator.name
+    if name != "reference":
+        for temperature in (27.0, HOT, COLD):
+            yield Check("same equation", name, parity([card], simulator, points, temperature), "1", 1e-6,
+                        f"largest deviation from NumPy at {points} points, {temperature:g} degC")  # fmt: skip
+    wrong = 0
+    for state in (1, -1):
+        z = simulator.run(_single(card, state, "Vin in 0 dc 0"), Op()).state("xm", "z")[-1]
+        wrong += z * state < 0.5
+    yield Check("initial state", name, wrong, "states", 0, "operating points at 0 V in the other state")
+
+    edges = {s: fold_voltage(card, s) for s in (1, -1)}
+    low, high = 1.5 * edges[1], 1.5 * edges[-1]
+    waves = simulator.run(_single(card, -1, "Vin in 0 dc 0"), Dc("vin", low, high, (high - low) / 300, back=True))
+    z, v = waves.state("xm", "z"), waves["in"]
+    jumps = np.flatnonzero(np.diff(np.sign(z)))
+    found = [v[k + 1] for k in jumps]
+    worst = math.inf
+    if len(found) == 2:
+        worst = max(abs(found[0] / edges[-1] - 1), abs(found[1] / edges[1] - 1))
+    yield Check("hysteresis loop", name, worst, "1", 0.03, "switching voltages of a .dc loop against slow motion")
+
+    reference = get_simulator("reference")
+    for state, way in ((1, "P to AP"), (-1, "AP to P")):
+        volts = threshold_voltage(card, state, 2.0)
+        measured = switching_time(card, state, volts, simulator)
+        if name != "reference":
+            deviation = abs(measured / switching_time(card, state, volts, reference) - 1)
+            yield Check(f"switching {way}", name, deviation, "1", 0.01, f"time against the reference at {volts:.3g} V")
+            finer = switching_time(card, state, volts, simulator, step=card.values["tau_d"] / 100)
+            yield Check(f"step size, {way}", name, abs(finer / measured - 1), "1", 0.01, "change with half the step")
+            other = switching_time(card, state, volts, simulator, method="gear")
+            yield Check(f"method, {way}", name, abs(other / measured - 1), "1", 0.01, "change with gear for trap")
+        else:
+            yield Check(f"switching {way}", name, 0.0 if math.isfinite(measured) else math.nan, "1", 0.0,
+                        f"switches in {measured:.3g} s at {volts:.3g} V")  # fmt: skip
+    yield _flip_check(card, simulator)
+    yield _retention_check(card, simulator)
+    yield _energy_check(card, simulator)
+    if name != "reference" and card.definition.noises:
+        yield _noise_check(card, simulator)
+
+
+def _flip_check(card: ParameterSet, simulator: Simulator) -> Check:
+    volts = threshold_voltage(card, -1, 0.5)
+    forward = simulator.run(_single(card, -1, f"Vin in 0 dc {volts!r}"), Op())["i(vin)"][-1]
+    backward = simulator.run(_single(card, -1, f"Vin in 0 dc {-volts!r}", flipped=True), Op())["i(vin)"][-1]
+    return Check(
+        "terminal flip", simulator.name, float(abs(backward / forward + 1)), "1", 1e-9, "I(-V) of the flipped device"
+    )
+
+
+def _retention_check(card: ParameterSet, simulator: Simulator) -> Check:
+    tau = card.values["tau_d"]
+    kept = []
+    for state in (1, -1):
+        waves = simulator.run(_single(card, state, "Vin in 0 dc 0"), Tran(step=tau, stop=1000 * tau), save=["xm.z"])
+        z = waves.state("xm", "z")
+        kept.append(abs(z[-1] - z[0]))
+    return Check("retention", simulator.name, float(max(kept)), "1", 1e-2, "change of z in 1000 tau_d at 0 V")
+
+
+def _energy_check(card: ParameterSet, simulator: Simulator) -> Check:
+    tau = card.values["tau_d"]
+    height = max(abs(threshold_voltage(card, s, 2.0)) for s in (1, -1))
+    period = 40 * tau
+    source = f"Vin in 0 dc 0 sin(0 {height!r} {1 / period!r})"
+    waves = simulator.run(_single(card, 1, source), Tran(step=period / 400, stop=2 * period), save=["in", "i(vin)"])
+    taken = -waves["in"] * waves["i(vin)"]
+    given = float(max(0.0, -taken.min()) / taken.max())
+    return Check(
+        "passive cycle", simulator.name, given, "1", 1e-9, "largest power delivered in two cycles over largest taken"
+    )
+
+
+def _noise_check(card: ParameterSet, simulator: Simulator) -> Check:
+    """Mean of 1 - z^2 in the well against Boltzmann, in standard errors from blocks of the trace."""
+    tau, delta = card.values["tau_d"], card.values["delta"]
+    slot, blocks = tau / 25, 40
+    if delta < 8 or delta > 1e4:
+        return Check("thermal spread", simulator.name, 0.0, "sigma", 4, f"not run: Delta = {delta:g} is outside 8..1e4")
+    netlist = Netlist("thermal noise at zero bias")
+    netlist.use(device(card, noise=True))
+    netlist.add_text(f"Vin in 0 dc 0\nXm in 0 {card.model} state=1 seed=7 t_slot={slot!r}")
+    waves = simulator.run(netlist, Tran(step=slot, stop=(10 * blocks + 10) * tau), save=["xm.z"])
+    grid = np.arange(10 * tau, waves.axis[-1], slot)
+    spread = 1 - np.interp(grid, waves.axis, waves.state("xm", "z")) ** 2
+    means = spread[: len(spread) // blocks * blocks].reshape(blocks, -1).mean(axis=1)
+    kelvin = 27.0 + ZERO_CELSIUS
+    at_27 = float(card.definition.evaluate("delta_t", {**card.values, "temperature": kelvin}))
+    exact = 1 - boltzmann_moment(at_27, 2, low=0.0)
+    sigma = means.std(ddof=1) / math.sqrt(blocks)
+    return Check("thermal spread", simulator.name, float(abs(means.mean() - exact) / sigma), "sigma", 4,
+                 f"<1 - z^2> {means.mean():.4g} against Boltzmann's {exact:.4g}")  # fmt: skip
+
+
+CIRCUIT_CHECKS: dict[str, Callable[[ParameterSet, Simulator, int], Iterator[Check]]] = {"mtj": _circuit_checks}
+NUMERIC_CHECKS: dict[str, Callable[[ParameterSet], Iterator[Check]]] = {"mtj": _numeric_checks}
+
+
+def run_qa(
+    card: ParameterSet,
+    simulators: Iterable[str] = ("reference", "ngspice", "vacask"),
+    points: int = 100,
+    progress: Callable[[str], None] = lambda text: None,
+) -> list[Check]:
+    """Run all checks that apply to a card.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        The card.
+    simulators : iterable of str
+        Where to run it.
+    points : int
+        Random points of the comparison with NumPy.
+    progress : callable
+        Called with the name of each check that is done.
+
+    Returns
+    -------
+    list of Check
+
+    Raises
+    ------
+    ParameterError
+        If no checks are known for the card's model.
+    SimulatorNotFound
+        If a simulator is missing.
+    """
+    if card.model not in CIRCUIT_CHECKS:
+        raise ParameterError(f"no checks are known for model '{card.model}'")
+    machines = [get_simulator(name) for name in simulators]
+    for machine in machines:
+        machine.find()
+    done: list[Check] = []
+    for check in NUMERIC_CHECKS[card.model](card):
+        done.append(check)
+        progress(check.name)
+    for machine in machines:
+        try:
+            for check in CIRCUIT_CHECKS[card.model](card, machine, points):
+                done.append(check)
+                progress(f"{machine.name}: {check.name}")
+        except SimulatorNotFound:
+            raise
+        except (SimulationError, SpinbricksError) as error:
+            done.append(Check("run", machine.name, math.nan, "1", 0, str(error)))
+    return done
