@@ -156,11 +156,6 @@ def _check_values(loop: Loop, given: list[str]) -> None:
             raise DataError(f"{loop.source}: {loop.label(role)} has {bad.size} values not finite (points {places})")
         if np.ptp(values) <= 1e-12 * np.abs(values).max(initial=0.0):
             raise DataError(f"{loop.source}: {loop.label(role)} is constant at {values[0]:g} {ROLES[role]}")
-        if np.abs(values).max() > PLAUSIBLE[role]:
-            raise DataError(
-                f"{loop.source}: {loop.label(role)} reaches {np.abs(values).max():.3g} {ROLES[role]}, which "
-                f"is not plausible; give the unit with --columns, e.g. --columns '{role}=1[m{ROLES[role]}]'"
-            )
     resistance = arrays.get("resistance")
     swept = [role for role in given if role != "resistance"]
     if resistance is not None:
@@ -189,6 +184,12 @@ def _check_values(loop: Loop, given: list[str]) -> None:
             raise DataError(
                 f"{loop.source}: voltage over current is {ratio:.3g} Ohm; {loop.label('current')} and "
                 f"{loop.label('voltage')} look swapped, or their units are wrong"
+            )
+    for role, values in arrays.items():
+        if np.abs(values).max() > PLAUSIBLE[role]:
+            raise DataError(
+                f"{loop.source}: {loop.label(role)} reaches {np.abs(values).max():.3g} {ROLES[role]}, which "
+                f"is not plausible; give the unit with --columns, e.g. --columns '{role}=1[m{ROLES[role]}]'"
             )
 
 

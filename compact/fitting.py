@@ -14,7 +14,8 @@ import numpy as np
 
 from compact.data import Loop, read_loops
 from compact.errors import DataError
-from compact.loopfit import BIAS_PARAMETERS, REGIONS, LoopFit, fit_shape
+from compact.loopfit import BIAS_PARAMETERS, fit_shape
+from compact.loopmodel import REGIONS, LoopFit
 from compact.loops import analyse_loop
 from compact.model import NOISE_PARAMETERS, Model
 from compact.models import get_model
@@ -188,15 +189,19 @@ def _card(
     correlations: dict[tuple[str, str], float] = {}
     undetermined: dict[str, str] = {}
     for parameter in CONDUCTION:
-        found = [(f.values[parameter], f.stderr[parameter]) for f in fits if parameter in f.stderr]
+        found = [
+            (f.values[parameter], f.stderr[parameter])
+            for f in fits
+            if parameter in f.stderr and parameter not in f.undetermined
+        ]
         if found:
             values[parameter], stderr[parameter] = _combine(found)
         else:
             undetermined[parameter] = next(
                 (f.undetermined[parameter] for f in fits if parameter in f.undetermined), "held fixed in the fit"
             )
-            # Values that the data do constrain, though one-sidedly, and that are no default of the fit.
-            if fits[0].values[parameter] < 1e3:
+            # Pulsed loops may have been read at low bias, which says nothing of the bias dependence.
+            if parameter != "v_h" or fits[0].shape.loop.pulse_width is None:
                 values[parameter] = fits[0].values[parameter]
     if len(fits) == 1:
         correlations |= fits[0].correlations
@@ -282,21 +287,28 @@ def _derived(fits: Sequence[LoopFit]) -> dict[str, Quantity]:
                 tag += f"_{k + 1}"
             when = f" in {fit.shape.loop.source}"
         found[f"r_p_plateau{tag}"] = Quantity(
-            fit.shape.median(True), None, "Ohm", f"median resistance of the parallel plateau{when}")
+            fit.shape.median(True), None, "Ohm", f"median resistance of the parallel plateau{when}"
+        )
         found[f"r_ap_plateau{tag}"] = Quantity(
-            fit.shape.median(False), None, "Ohm", f"median resistance of the antiparallel plateau{when}")
+            fit.shape.median(False), None, "Ohm", f"median resistance of the antiparallel plateau{when}"
+        )
         unit = "V" if fit.shape.loop.drive_role == "voltage" else "A"
         for switching in fit.switching.values():
             key, way = ("ap2p", "AP->P") if switching.to_parallel else ("p2ap", "P->AP")
             found[f"ic_{key}_measured{tag}"] = Quantity(
-                switching.current, switching.stderr, "A", f"current that switches half {way}, as measured{when}")
+                switching.current, switching.stderr, "A", f"current that switches half {way}, as measured{when}"
+            )
             if unit == "V":
                 found[f"v_{key}_measured{tag}"] = Quantity(
-                    switching.drive, switching.drive_stderr, "V", f"voltage that switches half {way}{when}")
+                    switching.drive, switching.drive_stderr, "V", f"voltage that switches half {way}{when}"
+                )
             if switching.kind == "gradual":
                 found[f"width_{key}{tag}"] = Quantity(
-                    switching.width, switching.width_stderr, unit,
-                    f"spread of the switching {fit.shape.loop.drive_role}s {way} (standard deviation){when}")
+                    switching.width,
+                    switching.width_stderr,
+                    unit,
+                    f"spread of the switching {fit.shape.loop.drive_role}s {way} (standard deviation){when}",
+                )
     return found
 
 
@@ -305,7 +317,7 @@ def _notes(
 ) -> list[str]:
     notes: list[str] = []
     for fit in fits:
-        notes += [*fit.shape.loop.notes, *fit.shape.notes, *fit.notes]
+        notes += [*fit.shape.loop.notes, *fit.shape.notes]
     kinds = {s.kind for f in fits for s in f.switching.values()}
     if "gradual" in kinds:
         notes.append(
@@ -354,9 +366,7 @@ def _report(result: FitResult) -> list[str]:
             unit = "V" if shape.loop.drive_role == "voltage" else "A"
             width = format_si(switching.width, unit, switching.width_stderr)
             spread = f", spread {width}" if switching.kind == "gradual" else ""
-            lines.append(
-                f"  {way}: {switching.kind} at {format_si(switching.current, 'A', switching.stderr)}{spread}"
-            )
+            lines.append(f"  {way}: {switching.kind} at {format_si(switching.current, 'A', switching.stderr)}{spread}")
         rms = "  rms residual over loop height: " + f"{100 * fit.quality['rms_over_height']:.2f} %"
         parts = []
         for region in REGIONS:

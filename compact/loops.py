@@ -16,6 +16,7 @@ __all__ = ["Flip", "LoopShape", "analyse_loop"]
 FloatArray = NDArray[np.float64]
 MIN_PLATEAU = 3
 """Fewest points per state."""
+VOLATILE = "{}: state {} is not stable at zero drive: the loop is shifted beyond zero, and the model needs both to stay"
 LOW_DRIVE = 1e-3
 """Drive over its maximum below which a resistance from V/I is meaningless."""
 
@@ -183,6 +184,10 @@ def analyse_loop(loop: Loop) -> LoopShape:
             f"positive {loop.drive_role} sets the parallel state in the data: the measured positive terminal is fl "
             f"(free layer) of the model, the other one rl"
         )
+    changes = tuple(Flip(int(k), bool(polarity * state[k] > 0), *_interval(drive, state, int(k))) for k in flips)
+    for change in changes:
+        if change.low <= 0:
+            raise DataError(VOLATILE.format(loop.source, "AP" if change.to_parallel else "P"))
     return LoopShape(
         loop=loop,
         rows=rows,
@@ -191,9 +196,7 @@ def analyse_loop(loop: Loop) -> LoopShape:
         polarity=polarity,
         state=polarity * state,
         plateau=plateau,
-        flips=tuple(
-            Flip(int(k), bool(polarity * state[k] > 0), *_interval(drive, state, int(k))) for k in flips
-        ),
+        flips=changes,
         noise=noise,
         notes=tuple(notes),
     )
@@ -289,15 +292,15 @@ def _plateaus(drive: FloatArray, state: FloatArray, thresholds: tuple[float, flo
             since < 0 and state[k] < 0 and value < 0.5 * up
         )
     # The stretch before the first end belongs to the first state while the drive is weak.
-    for k, value in enumerate(drive.tolist()):
-        if not -0.5 * down < value < 0.5 * up or state[k] != state[0]:
+    for j, value in enumerate(drive.tolist()):
+        if not -0.5 * down < value < 0.5 * up or state[j] != state[0]:
             break
-        sure[k] = True
+        sure[j] = True
     for s in (1, -1):
         if np.sum(sure & (state == s)) < 2 * MIN_PLATEAU:
             near = np.zeros(len(drive), dtype=bool)
-            for k in np.flatnonzero(np.diff(state)):
-                near[max(k, 0) : k + 2] = True
+            for flip in np.flatnonzero(np.diff(state)).tolist():
+                near[flip : flip + 2] = True
             sure |= (state == s) & ~near
     return sure
 

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from compact.errors import DataError, unknown
-from compact.loopfit import LoopFit
+from compact.loopmodel import LoopFit
 from compact.units import format_si, si_scale
 
 if TYPE_CHECKING:
@@ -50,14 +50,21 @@ def plot_fit(result: FitResult, path: str | Path) -> Path:
     count = len(result.fits) + (result.pulses is not None)
     columns = 1 if count == 1 else 3 if count > 4 or count == 3 else 2
     rows = -(-count // columns)
-    figure = Figure(figsize=(6.4 if count == 1 else 4.6 * columns, (5.2 if count == 1 else 4.0) * rows), dpi=130,
-                    layout="constrained")
+    figure = Figure(
+        figsize=(6.4 if count == 1 else 4.6 * columns, (5.2 if count == 1 else 4.0) * rows),
+        dpi=130,
+        layout="constrained",
+    )
     grid = figure.add_gridspec(rows, columns)
     for k, fit in enumerate(result.fits):
         cell = grid[k // columns, k % columns].subgridspec(2, 1, height_ratios=(3.2, 1), hspace=0.05)
         upper = figure.add_subplot(cell[0])
         lower = figure.add_subplot(cell[1], sharex=upper)
-        _draw_loop(upper, lower, fit, legend=k == 0)
+        _draw_loop(upper, lower, fit)
+        if k == 0:
+            figure.legend(
+                *upper.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False
+            )
     if result.pulses is not None:
         k = len(result.fits)
         _draw_pulses(figure.add_subplot(grid[k // columns, k % columns]), result)
@@ -75,7 +82,7 @@ def plot_fit(result: FitResult, path: str | Path) -> Path:
     return path
 
 
-def _draw_loop(upper: Any, lower: Any, fit: LoopFit, legend: bool) -> None:
+def _draw_loop(upper: Any, lower: Any, fit: LoopFit) -> None:
     shape = fit.shape
     drive = shape.polarity * shape.drive
     scale, unit = si_scale(float(np.abs(drive).max()), "V" if shape.loop.drive_role == "voltage" else "A")
@@ -83,8 +90,16 @@ def _draw_loop(upper: Any, lower: Any, fit: LoopFit, legend: bool) -> None:
     rising = np.gradient(drive) >= 0
     order = np.arange(len(drive))
     for way, colour, label in ((rising, UP, "data, sweep up"), (~rising, DOWN, "data, sweep down")):
-        upper.plot(drive[way] / scale, shape.resistance[way] / r_scale, "o", ms=3.4, mfc="none", mec=colour, mew=0.9,
-                   label=label)
+        upper.plot(
+            drive[way] / scale,
+            shape.resistance[way] / r_scale,
+            "o",
+            ms=3.4,
+            mfc="none",
+            mec=colour,
+            mew=0.9,
+            label=label,
+        )
     upper.plot(drive[order] / scale, fit.curve[order] / r_scale, "-", color=FIT, lw=1.2, label="fit")
     for switching in fit.switching.values():
         at = shape.polarity * (1 if switching.to_parallel else -1) * switching.drive / scale
@@ -93,8 +108,14 @@ def _draw_loop(upper: Any, lower: Any, fit: LoopFit, legend: bool) -> None:
         way = "AP→P" if switching.to_parallel else "P→AP"
         upper.axvline(at, color=MUTED, lw=0.8, ls="--")
         upper.annotate(
-            f"{way}\n{abs(at):.3g} {unit}", (at, 0.5), xycoords=("data", "axes fraction"), fontsize=7,
-            xytext=(-4 if at > 0 else 4, 0), textcoords="offset points", ha="right" if at > 0 else "left", va="center",
+            f"{way}\n{abs(at):.3g} {unit}",
+            (at, 0.5),
+            xycoords=("data", "axes fraction"),
+            fontsize=7,
+            xytext=(-4 if at > 0 else 4, 0),
+            textcoords="offset points",
+            ha="right" if at > 0 else "left",
+            va="center",
         )
     upper.set_ylabel(f"resistance ({r_unit})")
     upper.tick_params(labelbottom=False)
@@ -110,14 +131,18 @@ def _draw_loop(upper: Any, lower: Any, fit: LoopFit, legend: bool) -> None:
     lower.set_ylim(-reach, reach)
     lower.set_xlabel(f"{shape.loop.drive_role} ({unit})")
     lower.set_ylabel("residual\n(% of height)", fontsize=8)
-    lower.text(0.99, 0.93, f"rms {100 * fit.quality['rms_over_height']:.2g} %", transform=lower.transAxes, fontsize=7,
-               ha="right", va="top")
+    lower.text(
+        0.99,
+        0.93,
+        f"rms {100 * fit.quality['rms_over_height']:.2g} %",
+        transform=lower.transAxes,
+        fontsize=7,
+        ha="right",
+        va="top",
+    )
     for axes in (upper, lower):
         axes.grid(alpha=0.25, lw=0.5)
         axes.tick_params(labelsize=8)
-    if legend:
-        # The corner below the antiparallel plateau is empty.
-        upper.legend(fontsize=7, frameon=False, loc="lower left" if shape.polarity > 0 else "lower right")
 
 
 def _draw_pulses(axes: Any, result: FitResult) -> None:
@@ -133,9 +158,16 @@ def _draw_pulses(axes: Any, result: FitResult) -> None:
     line = np.geomspace(min(widths) / 2, 2 * max(widths), 40)
     for to_parallel, colour, way in ((True, UP, "AP→P"), (False, DOWN, "P→AP")):
         seen = [o for o in pulses.observations if o.to_parallel == to_parallel]
-        axes.errorbar([o.pulse_width for o in seen], [o.current / scale for o in seen],
-                      yerr=[o.stderr / scale for o in seen], fmt="o", ms=4.5, mfc="none", color=colour,
-                      label=f"{way}, data")
+        axes.errorbar(
+            [o.pulse_width for o in seen],
+            [o.current / scale for o in seen],
+            yerr=[o.stderr / scale for o in seen],
+            fmt="o",
+            ms=4.5,
+            mfc="none",
+            color=colour,
+            label=f"{way}, data",
+        )
         at = [
             median_current(model, result.card.values, Observation(to_parallel, float(t), seen[0].currents, 0.0, 0.0))
             for t in line

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compact.errors import DataError
-from compact.loopfit import LoopFit
+from compact.loopmodel import LoopFit
 from compact.model import Model
 from compact.physics.activation import escape_rate
 
