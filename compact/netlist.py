@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from compact.analysis import Analysis
+from compact.analysis import Analysis, Dc
 from compact.errors import CircuitError, unknown
 from compact.spicetext import Scope, Source, normalise, number, parse_scopes
 
 if TYPE_CHECKING:
     from compact.technology import Technology
 
-__all__ = ["Device", "Netlist"]
+__all__ = ["Device", "Netlist", "module_parameters"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _FORCED = re.compile(r"v\(([^()]+)\)\s*=\s*(\S+)", re.IGNORECASE)
@@ -67,6 +67,16 @@ class Device(Protocol):
     def veriloga_text(self) -> str:
         """A Verilog-A module with the same ports and instance parameters."""
         ...
+
+
+def module_parameters(device: Device, analysis: Analysis) -> dict[str, float]:
+    """Parameters of a device's Verilog-A module in an analysis.
+
+    A device may have ``sweep_parameters``, which hold in DC sweeps only: there a state follows from the point
+    before, while at an operating point the instance's initial state decides, whatever the solver's first steps do.
+    """
+    extra: Mapping[str, float] = getattr(device, "sweep_parameters", {}) if isinstance(analysis, Dc) else {}
+    return {**device.model_parameters, **extra}
 
 
 class Netlist:

@@ -14,7 +14,7 @@ import numpy as np
 
 from compact.analysis import Ac, Analysis, Dc, Op, Tran
 from compact.errors import CircuitError, SimulationError, SimulatorNotFound, unknown
-from compact.netlist import Device, Netlist
+from compact.netlist import Device, Netlist, module_parameters
 from compact.simulators import openvaf
 from compact.simulators.failure import fail, keep_files
 from compact.simulators.worker import WorkerDied, WorkerTimeout, borrow
@@ -236,7 +236,7 @@ def deck(
     parts = [f"* {netlist.title}", "* run by hand: ngspice -n -b -r result.raw THIS_FILE"]
     for name, device in netlist.devices.items():
         if name in compiled:
-            parts += _compiled_device(device, compiled[name].name)
+            parts += _compiled_device(device, compiled[name].name, analysis)
         else:
             parts.append(netlist.ngspice_text(name, temperature))
     parts.append(netlist.models(lines).strip())
@@ -256,10 +256,10 @@ def deck(
     return "\n".join([part for part in parts if part] + [".end", ""])
 
 
-def _compiled_device(device: Device, module: str) -> list[str]:
+def _compiled_device(device: Device, module: str, analysis: Analysis) -> list[str]:
     defaults = " ".join(f"{name}={value!r}" for name, value in device.instance_parameters.items())
     given = " ".join(f"{name}={{{name}}}" for name in device.instance_parameters)
-    card = " ".join(f"{name}={value!r}" for name, value in device.model_parameters.items())
+    card = " ".join(f"{name}={value!r}" for name, value in module_parameters(device, analysis).items())
     return [
         f".subckt {device.subckt} {' '.join(device.ports)} {defaults}".rstrip(),
         f"ncore {' '.join(device.ports)} {device.subckt}_module {given}".rstrip(),

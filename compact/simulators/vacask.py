@@ -21,7 +21,7 @@ import numpy as np
 
 from compact.analysis import Ac, Analysis, Dc, Op, Tran
 from compact.errors import SimulationError, SimulatorNotFound, unknown
-from compact.netlist import Device, Netlist
+from compact.netlist import Device, Netlist, module_parameters
 from compact.simulators import openvaf
 from compact.simulators.failure import fail, keep_files
 from compact.simulators.ngspice import find_source
@@ -93,7 +93,7 @@ class Vacask:
             if code or complaint or not raw.is_file():
                 raise stuck(complaint or _reason(log, code))
             waveforms = _waveforms(analysis, read_raw(raw), stuck)
-            if _FATAL.search(log) and "aborted" in log.lower():
+            if "'result' aborted" in log:
                 raise stuck(_reason(log, code))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -205,7 +205,7 @@ def _deck(
     control = [netlist.title]
     for name, device in netlist.devices.items():
         control.append(f'load "{compiled[name].path}"')
-        control += _wrapper(device, compiled[name].name)
+        control += _wrapper(device, compiled[name].name, analysis)
     control += [
         "model vsource vsource",
         "model isource isource",
@@ -213,21 +213,21 @@ def _deck(
         "control",
         "options " + " ".join(_options(netlist.merged_options(options, "vacask"), temperature)),
     ]
+    forced = f" ic={_forced(netlist.initial)}" if netlist.initial and isinstance(analysis, Tran) else ""
+    if netlist.nodesets:  # as in SPICE: solve with them held, then let go of them from there
+        held = f'analysis start op nodeset={_forced(netlist.nodesets)} store="start" write=0'
+        control += ["options op_nsiter=100", held, "options op_nsiter=1"]
+        forced += ' nodeset="start"'
     if save:
         control.append("save " + " ".join(_saved_name(netlist, name) for name in save))
-    forced = "".join(
-        f" {key}={{{', '.join(f'{_quoted(node)}, {volts!r}' for node, volts in values.items())}}}"
-        for key, values in (("ic", netlist.initial), ("nodeset", netlist.nodesets))
-        if values and (key == "nodeset" or isinstance(analysis, Tran))
-    )
     control += [_analysis(analysis) + forced, "endc", ""]
     return {"circuit.sim": "\n".join(control), "circuit.cir": "\n".join([*circuit, ""])}
 
 
-def _wrapper(device: Device, module: str) -> list[str]:
+def _wrapper(device: Device, module: str, analysis: Analysis) -> list[str]:
     """A subcircuit of the name and parameters that instances use, around the compiled module."""
     names = device.instance_parameters
-    card = " ".join(f"{name}={value!r}" for name, value in device.model_parameters.items())
+    card = " ".join(f"{name}={value!r}" for name, value in module_parameters(device, analysis).items())
     return [
         f"model {device.subckt}_module {module} {card}".rstrip(),
         f"subckt {device.subckt}({' '.join(device.ports)})",
@@ -296,6 +296,10 @@ def _options(merged: Mapping[str, float | str], temperature: float) -> list[str]
         text = f'"{value}"' if isinstance(value, str) else repr(value)
         result.append(f"{_OPTIONS.get(name, name)}={text}")
     return result
+
+
+def _forced(values: Mapping[str, float]) -> str:
+    return "{" + ", ".join(f"{_quoted(node)}, {volts!r}" for node, volts in values.items()) + "}"
 
 
 def _quoted(node: str) -> str:
