@@ -25,7 +25,9 @@ __all__ = [
 ]
 
 _NUMBER = re.compile(
-    r"(?<![\w.$#@:])(?P<value>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![eE][-+]?\d)(?P<letters>[a-zA-Zµμ]+)(?![\w.(])"
+    r"(?P<probe>\b[vViI]\([^()]*\))|"  # what it names is no number
+    r"(?<![\w.$#@:])(?P<value>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
+    r"(?![eE][-+]?\d)(?P<letters>[a-zA-Zµμ]+)(?![\w.(])"
 )
 _SCALES = {"t": 12, "g": 9, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6, "n": -9, "p": -12, "f": -15, "a": -18}
 # Number of node names that follow the element's name; X and N have any number, before the first `name=value`.
@@ -45,6 +47,8 @@ _FOREIGN = {
 
 
 def _plain(match: re.Match[str]) -> str:
+    if match["probe"]:
+        return match[0]
     letters = match["letters"]
     if letters == "A":  # one ampere, not one atto: the form in which units are written
         scale = 0

@@ -272,12 +272,8 @@ def _analysis_card(analysis: Analysis) -> str:
     match analysis:
         case Op():
             return ".op"
-        case Dc(back=True):
-            return f".dc vsweep__ 0 {len(analysis.values()) - 1} 1"
         case Dc():
-            values = analysis.values()
-            step = values[1] - values[0] if len(values) > 1 else analysis.step
-            return f".dc {analysis.source.lower()} {values[0]!r} {values[-1] + 1e-3 * step!r} {step!r}"
+            return f".dc vsweep__ {1 - len(analysis.values())} 0 1"
         case Tran():
             uic = " uic" if analysis.uic else ""
             return f".tran {analysis.step!r} {analysis.stop!r} 0 {analysis.largest_step!r}{uic}"
@@ -300,13 +296,18 @@ def find_source(lines: Iterable[str | Source], name: str) -> Source:
 
 
 def _swept(lines: list[str | Source], analysis: Dc) -> list[str | Source]:
-    """Lines for a sweep; one that turns back drives the source by a function of a swept helper node."""
+    """Lines for a sweep, in which the source follows a helper node that counts the points up to zero.
+
+    So a sweep can turn back, and ``time``, which ngspice sets to the value swept, never is positive: behavioural
+    models tell by it whether a transient is on.
+    """
     source = find_source(lines, analysis.source)
-    if not analysis.back:
-        return lines
     values = analysis.values()
-    top = (len(values) - 1) // 2
-    shape = f"pwl(v(sweep__), 0, {values[0]!r}, {top}, {values[top]!r}, {2 * top}, {values[0]!r})"
+    last = len(values) - 1
+    corners = {0: values[0], last // 2 if analysis.back else last: max(values, key=lambda v: abs(v - values[0]))}
+    corners[last] = values[last]
+    shape = ", ".join(f"{k - last}, {value!r}" for k, value in corners.items())
+    shape = f"pwl(v(sweep__), {shape})" if last else f"{values[0]!r}"
     name, plus, minus = source.name, source.plus, source.minus
     if name[0] in "vV":
         driven = [f"{name} {plus} {name}__ dc 0", f"b{name}__ {name}__ {minus} v={shape}"]
