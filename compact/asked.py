@@ -1,0 +1,141 @@
+"""What was typed on the command line, checked before anything is done: names, numbers, cards, folders."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Container, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compact.errors import SimulatorNotFound, SpinbricksError, unknown
+from compact.terminal import WrongUse
+
+if TYPE_CHECKING:
+    from compact.circuits import Circuit
+    from compact.parameters import ParameterSet
+
+__all__ = [
+    "card",
+    "data_file",
+    "folder",
+    "number",
+    "one_of",
+    "settings",
+    "simulators",
+    "technology",
+    "time_limit",
+    "writing",
+    "wrong_use",
+]
+
+
+@contextlib.contextmanager
+def wrong_use(what: str = "") -> Iterator[None]:
+    """Turn an error of the package into wrong use: what was typed cannot be."""
+    try:
+        yield
+    except SpinbricksError as error:
+        raise WrongUse(f"{what}: {error}" if what else str(error)) from None
+
+
+@contextlib.contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Name the place where writing failed."""
+    try:
+        yield
+    except OSError as error:
+        raise SpinbricksError(f"cannot write {error.filename or place}: {error.strerror or error}") from None
+
+
+def folder(path: Path) -> Path:
+    """A folder, made if need be; an error at once if nothing can be written there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        where = Path.cwd() / path
+        message = f"cannot write into '{where}': {error.strerror or error}; choose another place with --out"
+        raise SpinbricksError(message) from None
+    return path
+
+
+def data_file(path: Path) -> Path:
+    """A file that is there."""
+    if not path.is_file():
+        raise WrongUse(f"'{path}': " + ("is a folder, not a file" if path.is_dir() else "no such file"))
+    return path
+
+
+def one_of(kind: str, name: str, known: Iterable[str] | Container[str]) -> str:
+    """A known name."""
+    if name not in known:  # type: ignore[operator]
+        raise WrongUse(unknown(kind, name, known))  # type: ignore[arg-type]
+    return name
+
+
+def number(what: str, text: str, unit: str) -> float:
+    """A number with an SI suffix, in `unit`."""
+    from compact.units import parse_quantity
+
+    with wrong_use(what):
+        return parse_quantity(text, unit)
+
+
+def time_limit(text: str) -> float | None:
+    """Seconds; None for no limit."""
+    value = number("--timeout", text, "s")
+    if value < 0:
+        raise WrongUse(f"--timeout: {text} is negative")
+    return value or None
+
+
+def technology(name: str) -> str:
+    """A technology that is known, or described in a file that is there."""
+    from compact.technology import technologies
+
+    if name.endswith(".toml"):
+        if not Path(name).expanduser().is_file():
+            raise WrongUse(f"technology '{name}': no such file")
+    elif name not in (known := technologies()):
+        raise WrongUse(unknown("technology", name, known) + "; any other one by the path of its .toml description")
+    return name
+
+
+def card(text: str) -> ParameterSet:
+    """A card by name or path."""
+    from compact.cards import card_names, load_card
+
+    if text not in card_names() and not Path(text).is_file():
+        if "/" in text or text.endswith(".json"):
+            raise WrongUse(f"card '{text}': no such file")
+        raise WrongUse(unknown("card", text, card_names()) + "; a file of that name is not there either")
+    return load_card(text)
+
+
+def settings(circuit: Circuit, given: Sequence[str]) -> dict[str, float]:
+    """Settings of a circuit from texts such as "t_write=8n"."""
+    declared = {setting.name: setting for setting in circuit.settings}
+    values: dict[str, float] = {}
+    for text in given:
+        name, mark, value = text.partition("=")
+        name = name.strip()
+        if not mark or not name:
+            raise WrongUse(f"--set '{text}': NAME=VALUE is expected, such as {next(iter(declared))}=1.2")
+        one_of(f"setting of circuit '{circuit.name}'", name, declared)
+        with wrong_use():
+            values[name] = declared[name].check(number(f"--set {name}", value, declared[name].unit))
+    return values
+
+
+def simulators(choice: str | None, none_is_error: bool = True) -> tuple[list[str], dict[str, str]]:
+    """Simulators to use, and why others cannot be; no choice is the first one that is there."""
+    from compact.runs import CIRCUIT_SIMULATORS, find_simulators
+
+    wanted = CIRCUIT_SIMULATORS if choice in (None, "all") else (str(choice),)
+    found, missing = find_simulators(wanted)
+    if not found and none_is_error:
+        raise SimulatorNotFound("; ".join(missing.values()))
+    names = list(found)
+    return (names[:1], {}) if choice is None else (names, missing)
