@@ -69,6 +69,13 @@ class Device(Protocol):
         ...
 
 
+def _new_circuit(title: str) -> Any:
+    from PySpice.Spice.Netlist import Circuit
+
+    logging.getLogger("PySpice").setLevel(logging.ERROR)
+    return Circuit(title)
+
+
 def module_parameters(device: Device, analysis: Analysis) -> dict[str, float]:
     """Parameters of a device's Verilog-A module in an analysis.
 
@@ -101,11 +108,8 @@ class Netlist:
     """
 
     def __init__(self, title: str, technology: Technology | None = None):
-        from PySpice.Spice.Netlist import Circuit
-
-        logging.getLogger("PySpice").setLevel(logging.ERROR)
         self.title = " ".join(str(title).split()) or "circuit"
-        self.circuit = Circuit(self.title)
+        self.circuit = _new_circuit(self.title)
         self.technology = technology
         self.devices: dict[str, Device] = {}
         self.options: dict[str, float | str] = {}
@@ -306,6 +310,13 @@ class Netlist:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, text)
         return path
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Elements travel to other processes as text; PySpice's circuits do not survive pickling."""
+        return self.__dict__ | {"circuit": None, "_texts": [*self._texts, str(self.circuit)]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, circuit=_new_circuit(state["title"]))
 
     def __repr__(self) -> str:
         return f"Netlist({self.title!r}, devices={list(self.devices)})"

@@ -24,6 +24,11 @@ from compact.waveform import Waveforms, signal_name
 __all__ = ["Ngspice", "deck"]
 
 MEND = "apt-get install ngspice libngspice0"
+_OPTIONS = frozenset(
+    "abstol autostop chgtol convlimit convstep cshunt defad defas defl defw gmin gminsteps gshunt interp itl1 itl2 "
+    "itl3 itl4 itl5 itl6 klu maxevtiter maxopalter maxord method minbreak noopalter noopiter pivrel pivtol ramptime "
+    "reltol rshunt savecurrents scale seed sparse srcsteps temp tnom trtol vntol xmu xtrtol".split()
+)
 _AXES = {Op: "point", Tran: "time", Ac: "frequency"}
 _SKIPPED = re.compile(r"(?i)^(note:|warning: (singular|further|.*gmin)|trying gmin|supplies reduced|$)")
 
@@ -247,6 +252,9 @@ def deck(
     parts += [f".ic v({node})={volts!r}" for node, volts in netlist.initial.items()]
     parts += [f".nodeset v({node})={volts!r}" for node, volts in netlist.nodesets.items()]
     merged = netlist.merged_options(options or {}, "ngspice") | {"temp": float(temperature)}
+    for name in merged:
+        if name not in _OPTIONS:
+            raise SimulationError(f"ngspice: {unknown('option', name, _OPTIONS)}")
     parts.append(".options " + " ".join(f"{key}={value}" for key, value in merged.items()))
     parts += [f".save {_saved_name(netlist, signal_name(name), compiled)}" for name in save]
     parts.append(_analysis_card(analysis))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -288,6 +289,11 @@ def test_keep_leaves_deck_and_log(simulator, tmp_path):
     simulator.run(rc(), Op(), keep=tmp_path / "run")
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"circuit.cir", "circuit.log"} <= names
+
+
+def test_netlists_travel_to_other_processes(simulator):
+    copy = pickle.loads(pickle.dumps(leaky_cell()))
+    assert simulator.run(copy, Op()).value("xc1.xm.z") == pytest.approx(0.5)
 
 
 def test_unknown_simulator():

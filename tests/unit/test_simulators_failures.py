@@ -185,9 +185,9 @@ def test_sources_vacask_has_not(vacask, source):
         vacask.run(netlist(f"V1 a 0 dc 0 {source}\nR1 a 0 1k"), Tran(1e-8, 1e-10))
 
 
-def test_options_have_names(vacask):
+def test_options_have_names(simulator):
     with pytest.raises(SimulationError, match="unknown option 'rel_tol'; did you mean 'reltol'"):
-        vacask.run(good(), Op(), options={"rel_tol": 1})
+        simulator.run(good(), Op(), options={"rel_tol": 1})
 
 
 def test_missing_simulators_say_what_mends_them(monkeypatch):
