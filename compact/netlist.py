@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -187,10 +187,13 @@ class Netlist:
         """
         lines = normalise("\n".join([*self._texts, str(self.circuit)]), step)
         plain = []
+        depth = 0
         for line in lines:
             text = line if isinstance(line, str) else ""
-            if text.lower().startswith((".ic", ".nodeset")):
-                target = self.initial if text.lower().startswith(".ic") else self.nodesets
+            card = text.split(maxsplit=1)[0].lower() if text else ""
+            depth += (card == ".subckt") - (card == ".ends")
+            if card in (".ic", ".nodeset") and not depth:
+                target = self.initial if card == ".ic" else self.nodesets
                 for node, value in _FORCED.findall(text):
                     if (volts := number(value)) is None:
                         raise CircuitError(f"'{text}': {value} is not a number")
@@ -241,15 +244,17 @@ class Netlist:
         ]
         return sorted(top.nodes - {"0", "gnd"}) + sorted(f"i({name})" for name in top.sources) + sorted(states)
 
-    def device_at(self, path: str) -> Device | None:
-        """The registered device behind an instance path such as ``xcell.xmtj1``, or None."""
+    def device_finder(self) -> Callable[[str], Device | None]:
+        """A function that gives the registered device behind an instance path such as ``xcell.xmtj1``, or None."""
         scopes = self.scopes()
-        scope = scopes[""]
-        name = ""
-        for part in path.lower().split("."):
-            name = scope.instances.get(part, "")
-            scope = scopes.get(name, Scope())
-        return self.devices.get(name)
+
+        def find(path: str) -> Device | None:
+            name = ""
+            for part in path.lower().split("."):
+                name = scopes.get(name, Scope()).instances.get(part, "?")
+            return self.devices.get(name)
+
+        return find
 
     def merged_options(self, run: Mapping[str, float | str], simulator: str) -> dict[str, float | str]:
         """Options for a run: what the devices ask for, then the circuit's own, then those of the run.

@@ -1,4 +1,18 @@
-"""Simulators behind one interface: ``get_simulator("ngspice").run(netlist, analysis)``."""
+"""Simulators behind one interface: ``get_simulator("ngspice").run(netlist, analysis)``.
+
+Environment variables point at installations other than the system's:
+
+``NGSPICE_LIBRARY_PATH``
+    ngspice's shared library, e.g. one of version 44 or later, which loads compiled models.
+``SPINBRICKS_NGSPICE_PYTHON``
+    Interpreter of the process that loads the library, where it needs another C library than this Python's.
+``SPINBRICKS_NGSPICE``
+    The ngspice program, for decks run by hand.
+``SPINBRICKS_VACASK``, ``SPINBRICKS_OPENVAF``
+    The programs of VACASK and of the Verilog-A compiler.
+``SPINBRICKS_CACHE``
+    Folder for compiled models.
+"""
 
 from __future__ import annotations
 

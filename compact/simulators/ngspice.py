@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import re
+import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,12 @@ from compact.waveform import Waveforms, signal_name
 __all__ = ["Ngspice", "deck"]
 
 MEND = "apt-get install ngspice libngspice0"
-_OPTIONS = frozenset(
-    "abstol autostop chgtol convlimit convstep cshunt defad defas defl defw gmin gminsteps gshunt interp itl1 itl2 "
-    "itl3 itl4 itl5 itl6 klu maxevtiter maxopalter maxord method minbreak noopalter noopiter pivrel pivtol ramptime "
-    "reltol rshunt savecurrents scale seed sparse srcsteps temp tnom trtol vntol xmu xtrtol".split()
-)
+_OPTION_NAMES = """
+    abstol autostop chgtol convlimit convstep cshunt defad defas defl defw gmin gminsteps gshunt interp itl1 itl2
+    itl3 itl4 itl5 itl6 klu maxevtiter maxopalter maxord method minbreak noopalter noopiter pivrel pivtol ramptime
+    reltol rshunt savecurrents scale seed sparse srcsteps temp tnom trtol vntol xmu xtrtol
+"""
+_OPTIONS = frozenset(_OPTION_NAMES.split())
 _AXES = {Op: "point", Tran: "time", Ac: "frequency"}
 _SKIPPED = re.compile(r"(?i)^(note:|warning: (singular|further|.*gmin)|trying gmin|supplies reduced|$)")
 
@@ -57,14 +59,15 @@ class Ngspice:
         return python, os.environ.get("NGSPICE_LIBRARY_PATH")
 
     def find(self) -> dict[str, Any]:
-        """Version, library and whether it loads compiled models.
+        """Version, library, whether it loads compiled models, and the program for decks run by hand.
 
         Raises
         ------
         SimulatorNotFound
             If the library does not load.
         """
-        return _find(*self._settings())
+        program = os.environ.get("SPINBRICKS_NGSPICE") or shutil.which("ngspice")
+        return _find(*self._settings()) | {"program": program}
 
     def uses_osdi(self, netlist: Netlist) -> bool:
         """Whether devices of this netlist would run as compiled Verilog-A.
@@ -201,8 +204,8 @@ def _public_name(name: str) -> str:
     return f"{base.removesuffix('.ncore')}.{rest}"
 
 
-def _saved_name(netlist: Netlist, name: str, compiled: Mapping[str, Any]) -> str:
-    """ngspice's form of a public name."""
+def _saved_name(name: str, find: Callable[[str], Device | None] | None) -> str:
+    """ngspice's form of a public name; `find` gives the device at a path, where devices are compiled."""
     if name.startswith("@"):
         return name
     if name.startswith("i("):
@@ -210,7 +213,7 @@ def _saved_name(netlist: Netlist, name: str, compiled: Mapping[str, Any]) -> str
         head, dot, last = path.rpartition(".")
         return f"i({last[0]}.{head}.{last})" if dot else name
     path, _, last = name.rpartition(".")
-    if compiled and path and (device := netlist.device_at(path)) and last in device.states:
+    if find and path and (device := find(path)) and last in device.states:
         return f"v(n.{path}.ncore#{last})"
     return f"v({name})"
 
@@ -256,7 +259,8 @@ def deck(
         if name not in _OPTIONS:
             raise SimulationError(f"ngspice: {unknown('option', name, _OPTIONS)}")
     parts.append(".options " + " ".join(f"{key}={value}" for key, value in merged.items()))
-    parts += [f".save {_saved_name(netlist, signal_name(name), compiled)}" for name in save]
+    find = netlist.device_finder() if compiled else None
+    parts += [f".save {_saved_name(signal_name(name), find)}" for name in save]
     parts.append(_analysis_card(analysis))
     if compiled:
         loads = [f"pre_osdi {module.path}" for module in compiled.values()]

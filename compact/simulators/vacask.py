@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -201,7 +201,7 @@ def _deck(
     circuit = [f"* {netlist.title}", *netlist.models(lines).strip().splitlines()]
     for line in lines:
         circuit += _expand(line, isinstance(analysis, Tran)) if isinstance(line, Source) else [line]
-    circuit = [_portable(line) for line in circuit]
+    circuit = [text for line in circuit if (text := _portable(line))]
     control = [netlist.title]
     for name, device in netlist.devices.items():
         control.append(f'load "{compiled[name].path}"')
@@ -219,7 +219,8 @@ def _deck(
         control += ["options op_nsiter=100", held, "options op_nsiter=1"]
         forced += ' nodeset="start"'
     if save:
-        control.append("save " + " ".join(_saved_name(netlist, name) for name in save))
+        find = netlist.device_finder()
+        control.append("save " + " ".join(_saved_name(name, find) for name in save))
     control += [_analysis(analysis) + forced, "endc", ""]
     return {"circuit.sim": "\n".join(control), "circuit.cir": "\n".join([*circuit, ""])}
 
@@ -240,7 +241,12 @@ def _wrapper(device: Device, module: str, analysis: Analysis) -> list[str]:
 
 def _portable(line: str) -> str:
     """A line without what the SPICE reader of VACASK does not take."""
-    if line.lower().startswith(".model"):
+    low = line.lower()
+    if low.startswith(".nodeset"):
+        return ""  # inside a subcircuit; a hint only
+    if low.startswith(".ic"):
+        raise SimulationError(f"vacask: '{line}' inside a subcircuit is not available; use Netlist.initial")
+    if low.startswith(".model"):
         return re.sub(r"(?i)\b(version\s*=\s*\d+\.\d+)\.\d+", r"\1", line)
     return line
 
@@ -306,12 +312,12 @@ def _quoted(node: str) -> str:
     return '"' + node.lower().replace(".", ":") + '"'
 
 
-def _saved_name(netlist: Netlist, name: str) -> str:
-    """VACASK's form of a public name."""
+def _saved_name(name: str, find: Callable[[str], Device | None]) -> str:
+    """VACASK's form of a public name; `find` gives the device at a path."""
     if name.startswith("i("):
         return f"i({_quoted(name[2:-1])})"
     path, _, last = name.rpartition(".")
-    if path and (device := netlist.device_at(path)) and last in device.states:
+    if path and (device := find(path)) and last in device.states:
         name = f"{path}.core.{last}"
     return f"v({_quoted(name)})"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -81,7 +79,7 @@ def test_compiled_and_behavioural_models_agree(osdi):
 
 
 def test_deck_with_compiled_models_runs_by_hand(osdi, tmp_path):
-    program = os.environ.get("SPINBRICKS_NGSPICE") or shutil.which("ngspice")
+    program = osdi.find()["program"]
     waves = osdi.run(leaky_cell(), Tran(3e-9, 0.1e-9), keep=tmp_path)
     done = subprocess.run([program, "-n", "-b", "-r", "out.raw", "circuit.cir"], cwd=tmp_path, capture_output=True)
     assert done.returncode == 0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -184,6 +182,14 @@ def test_initial_conditions(simulator):
         assert waves.at("out", 2e-9) == pytest.approx(0.8 * np.exp(-2), rel=2e-3)
 
 
+def test_initial_conditions_in_the_text(simulator):
+    netlist = rc(source="dc 0")
+    netlist.add_text(".ic v(OUT)=0.8V\n.subckt none a b\nR1 a b 1k\n.nodeset v(a)=1\n.ends\nX1 out 0 none")
+    netlist.add_text("")
+    waves = simulator.run(netlist, Tran(1e-9, 0.05e-9))
+    assert waves.at("out", 0) == pytest.approx(0.8, rel=1e-3)
+
+
 def test_temperature_and_options(simulator):
     netlist = Netlist("warm")
     netlist.circuit.V("in", "a", 0, 1)
@@ -251,7 +257,7 @@ class _Changed(Leaky):
 
 
 def test_saved_deck_runs_by_hand(ngspice, tmp_path):
-    program = os.environ.get("SPINBRICKS_NGSPICE") or shutil.which("ngspice")
+    program = ngspice.find()["program"]
     if program is None:
         pytest.skip("no ngspice program")
     library = tmp_path / "parts.lib"
