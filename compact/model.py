@@ -58,10 +58,12 @@ NOISE_PARAMETERS = (
 )
 
 # Phases advance by multiples of 2 pi times badly approximable numbers, so that no two of the slots, seeds,
-# terms and states of a run come near each other on the circle; the gain then makes neighbours independent.
-HASH_GAIN = 1e7
+# terms and states of a run come near each other on the circle; the gains then make neighbours independent.
+HASH_GAINS = 1e4, 1e5
+# Ten digits, because ngspice keeps eleven of a number in a source.
 HASH_SLOT, HASH_SEED, HASH_TERM, HASH_STATE = (
-    2 * math.pi * x for x in ((math.sqrt(5) - 1) / 2, math.sqrt(2) - 1, math.sqrt(3) - 1, (math.sqrt(13) - 3) / 2)
+    round(2 * math.pi * x, 9)
+    for x in ((math.sqrt(5) - 1) / 2, math.sqrt(2) - 1, math.sqrt(3) - 1, (math.sqrt(13) - 3) / 2)
 )
 HASH_TERMS = 4
 
@@ -175,6 +177,14 @@ class Output:
 
 
 Item = Let | Current | Rate | Static | Noise | Output
+
+
+def _scrambled(phase: sp.Expr) -> sp.Expr:
+    """Sine of a phase that turns many times while `phase` moves little: a number in [-1, 1] of variance 1/2."""
+    value = sp.sin(phase)
+    for gain in HASH_GAINS:
+        value = sp.sin(sp.Float(gain) * value)
+    return value
 
 
 class Symbols:
@@ -356,7 +366,7 @@ class Model:
 
             def normal(k: sp.Expr, order: int = order) -> sp.Expr:
                 base = HASH_SLOT * k + HASH_SEED * q.seed + HASH_STATE * order
-                terms = [sp.sin(HASH_GAIN * sp.sin(base + HASH_TERM * m)) for m in range(HASH_TERMS)]
+                terms = [_scrambled(base + HASH_TERM * m) for m in range(HASH_TERMS)]
                 return sp.Add(*terms) * math.sqrt(2 / HASH_TERMS)
 
             fraction = q.slot - q.slot_index
