@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,8 +55,9 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the tests away from the user's cache, unless one is named."""
+    """Keep the tests away from the user's cache, unless one is named, and what failed runs leave in one place."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("kept")))
         if "SPINBRICKS_CACHE" not in os.environ:
             patch.setenv("SPINBRICKS_CACHE", str(tmp_path_factory.getbasetemp().parent / "spinbricks-cache"))
         yield

@@ -16,7 +16,7 @@ from compact.analysis import Dc, Op, Tran
 from compact.errors import EmitError, SimulatorNotFound
 from compact.netlist import Netlist
 from compact.simulators import get_simulator, openvaf
-from compact.simulators.vacask import read_raw
+from compact.simulators.rawfile import read_raw
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from compact.analysis import Ac, Dc, Op, Tran
 from compact.errors import CircuitError, SimulationError, SimulatorNotFound
 from compact.netlist import Netlist
 from compact.simulators import get_simulator
-from compact.simulators.vacask import read_raw
+from compact.simulators.rawfile import read_raw
 
 TAU, EDGE = 1e-9, 0.1e-9
 
