@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,10 +68,10 @@ def data_file(path: Path) -> Path:
     return path
 
 
-def one_of(kind: str, name: str, known: Iterable[str] | Container[str]) -> str:
+def one_of(kind: str, name: str, known: Collection[str]) -> str:
     """A known name."""
-    if name not in known:  # type: ignore[operator]
-        raise WrongUse(unknown(kind, name, known))  # type: ignore[arg-type]
+    if name not in known:
+        raise WrongUse(unknown(kind, name, known))
     return name
 
 

@@ -337,7 +337,8 @@ def list_(
     from compact.report import list_items
 
     terminal = Terminal(as_json)
-    terminal.result("list", **{kind.value: list_items(kind.value, terminal)})
+    items: dict[str, Any] = {kind.value: list_items(kind.value, terminal)}
+    terminal.result("list", **items)
 
 
 @app.command()
@@ -423,7 +424,7 @@ def main() -> None:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
     sys.exit(code)
 
 

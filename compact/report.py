@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from compact.terminal import BAD, GOOD, MISSING, Terminal
+from compact.terminal import MISSING, Terminal, verdict
 from compact.units import format_si
 
 if TYPE_CHECKING:
@@ -14,12 +14,7 @@ if TYPE_CHECKING:
     from compact.qa import Check
     from compact.runs import Run
 
-__all__ = ["checks_table", "limits", "list_items", "measures_table", "run_content", "verdict"]
-
-
-def verdict(passed: bool) -> str:
-    """How a table says it."""
-    return GOOD if passed else BAD
+__all__ = ["checks_table", "limits", "list_items", "measures_table", "run_content"]
 
 
 def figure(value: float, unit: str) -> str:
@@ -61,7 +56,7 @@ def run_content(run: Run) -> dict[str, Any]:
         {"name": m.name, "value": m.value, "unit": m.unit, "low": m.low, "high": m.high, "passed": m.passed}
         for m in run.measures
     ]
-    content = {"circuit": run.circuit.name, "technology": run.technology, "simulator": run.simulator}
+    content: dict[str, Any] = {"circuit": run.circuit.name, "technology": run.technology, "simulator": run.simulator}
     content |= {"version": run.version, "seconds": run.seconds, "passed": run.passed}
     return content | {"measures": measures}
 

@@ -17,12 +17,17 @@ from compact.errors import SpinbricksError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Failed", "Terminal", "WrongUse", "plain", "report_error"]
+__all__ = ["Failed", "Terminal", "WrongUse", "plain", "report_error", "verdict"]
 
 WIDTH_OF_PIPES = 160
 """Columns where the output is no terminal and COLUMNS does not say."""
 GOOD, BAD, MISSING = "pass", "FAIL", "missing"
 _STYLES = {GOOD: "green", "ok": "green", BAD: "bold red", "failed": "bold red", MISSING: "yellow"}
+
+
+def verdict(passed: bool) -> str:
+    """How a table says it."""
+    return GOOD if passed else BAD
 
 
 class WrongUse(SpinbricksError):
