@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import signal
 import struct
 import sys
@@ -167,16 +168,18 @@ def _serve(library: Library, request: dict[str, Any], loaded: set[str], out: _Un
     return not library.broken
 
 
-def _watch_parent(parent: int) -> None:
+def _watch_parent(parent: int, folder: str) -> None:
+    """End when the parent is gone, however it went; the folder is then nobody's."""
     while os.getppid() == parent:
         time.sleep(0.5)
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 
 def main() -> None:
     """Serve requests until standard input ends or the library is beyond use."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_watch_parent, args=(os.getppid(), sys.argv[2]), daemon=True).start()
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what the library prints past its callbacks must not reach the results
     stdin = sys.stdin.buffer
@@ -195,3 +198,4 @@ def main() -> None:
         request = json.loads(stdin.read(struct.unpack("<Q", head)[0]))
         if not _serve(library, request, loaded, stream):
             return
+    shutil.rmtree(sys.argv[2], ignore_errors=True)  # the parent is gone

@@ -63,7 +63,7 @@ class Worker:
         # where ngspice may drop files such as bsim4.out
         self._folder = tempfile.TemporaryDirectory(prefix="spinbricks-worker-", ignore_cleanup_errors=True)
         self._process = subprocess.Popen(
-            [python, "-c", _BOOT, json.dumps(paths)],
+            [python, "-c", _BOOT, json.dumps(paths), self._folder.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

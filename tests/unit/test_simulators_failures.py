@@ -245,7 +245,7 @@ def script(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     path.write_text(textwrap.dedent(SCRIPT))
     return subprocess.Popen(
         [sys.executable, str(path), *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}, cwd=tmp_path,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
 
@@ -284,6 +284,7 @@ def test_interrupted_scripts_leave_no_process(simulator, tmp_path, how):
     while not all(map(gone, started)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert all(map(gone, started))
+    assert not list(tmp_path.glob("spinbricks-worker-*"))
 
 
 def resident(pid: int) -> float:
