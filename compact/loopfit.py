@@ -24,7 +24,7 @@ BIAS_FOR_TUNNELLING = 0.05
 """Bias below which the bias dependence of a tunnel junction cannot be told from other slopes [V]."""
 SIGNIFICANT = 3.0
 """A figure counts as determined from this many standard errors."""
-SKEW_POINTS = 5
+SKEW_POINTS = 4
 """Points within a transition from which its skew is fitted."""
 BIAS_PARAMETERS = ("v_h", "tmr_slope", "g_slope", "g_curv")
 
@@ -130,7 +130,8 @@ def _reweigh(problem: LoopModel, result: Any, sigma: FloatArray, used: NDArray[n
     """Trust transitions less where the smooth distribution of switching drives does not describe them."""
     v = result.params.valuesdict()
     fraction = problem.fraction(v)
-    region = regions(problem, fraction)
+    # The tails belong to it: left to their small noise they would pull the whole transition.
+    region = regions(problem, fraction, np.clip(0.3 * sigma / abs(problem.shape.height), 1e-6, 0.02))
     left = (problem.shape.resistance - problem.curve(v, fraction)) / sigma
     on_plateau = used & np.isin(region, REGIONS[:2])
     level = float(np.sqrt(np.mean(left[on_plateau] ** 2))) if on_plateau.any() else 1.0

@@ -132,9 +132,10 @@ def noise_of_points(problem: LoopModel, plateau: NDArray[np.bool_], state: Float
     return np.sqrt((1 - min(share, 1.0) + share * lever) * level + floor**2)
 
 
-def regions(problem: LoopModel, fraction: FloatArray) -> NDArray[np.str_]:
+def regions(problem: LoopModel, fraction: FloatArray, edge: FloatArray | float = 0.02) -> NDArray[np.str_]:
+    """Name of the region of each point; a transition is where the fraction is further than `edge` from 0 and 1."""
     rising = np.gradient(problem.shape.drive) >= 0
-    middle = (fraction > 0.02) & (fraction < 0.98)
+    middle = (fraction > edge) & (fraction < 1 - edge)
     plateau = np.where(fraction >= 0.5, REGIONS[0], REGIONS[1])
     change = np.where(rising & (problem.shape.drive > 0), REGIONS[2], REGIONS[3])
     stuck = (problem.shape.drive > 0) != rising  # on the way back nothing switches

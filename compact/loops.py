@@ -16,7 +16,9 @@ __all__ = ["Flip", "LoopShape", "analyse_loop"]
 FloatArray = NDArray[np.float64]
 MIN_PLATEAU = 3
 """Fewest points per state."""
-VOLATILE = "{}: state {} is not stable at zero drive: the loop is shifted beyond zero, and the model needs both to stay"
+VOLATILE = (
+    "{}: state {} is not stable at zero drive: the loop is shifted beyond zero, and the model needs both states to stay"
+)
 LOW_DRIVE = 1e-3
 """Drive over its maximum below which a resistance from V/I is meaningless."""
 
@@ -162,6 +164,8 @@ def analyse_loop(loop: Loop) -> LoopShape:
     means = [_centre(resistance, plateau & (state == s), weak) for s in (1, -1)]
     step = abs(means[0] - means[1])
     if quality > 0.6 or not step > 3 * noise:
+        if _opens_aside(drive, resistance, noise):
+            raise DataError(VOLATILE.format(loop.source, "of the two"))
         raise DataError(
             f"{loop.source}: no hysteresis: up and down sweep differ by {step:.3g} Ohm, the noise is {noise:.3g} Ohm"
         )
@@ -200,6 +204,19 @@ def analyse_loop(loop: Loop) -> LoopShape:
         noise=noise,
         notes=tuple(notes),
     )
+
+
+def _opens_aside(drive: FloatArray, resistance: FloatArray, noise: float) -> bool:
+    """Whether up and down sweep part clearly somewhere, at whatever drive."""
+    rising = np.gradient(drive) > 0
+    bins = np.linspace(drive.min(), drive.max(), 25)
+    at = np.digitize(drive, bins)
+    gaps = [
+        abs(float(np.median(resistance[rising & (at == b)]) - np.median(resistance[~rising & (at == b)])))
+        for b in range(1, len(bins))
+        if np.any(rising & (at == b)) and np.any(~rising & (at == b))
+    ]
+    return sum(g > max(6 * noise, 0.3 * float(np.ptp(resistance))) for g in gaps) >= 2
 
 
 def _directions(drive: FloatArray) -> list[int]:

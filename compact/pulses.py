@@ -9,6 +9,7 @@ from typing import Any
 import lmfit
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from compact.errors import DataError
 from compact.loopmodel import LoopFit
@@ -23,6 +24,8 @@ _DESCRIPTIONS = {
     "field": "one critical current and a field along the axis",
     "both": "two critical currents and a field along the axis",
 }
+MIN_SCATTER = 0.003
+"""Least scatter of switching currents: calibration of the drive and a finite number of domains."""
 MIN_BARRIER = 4.0
 """Barrier over kT below which the high-barrier rate is not used."""
 
@@ -65,7 +68,7 @@ class PulseFit:
     description : str
         Which parameters the data asked for.
     scatter : float
-        Relative scatter of the switching currents about the fit, beyond their own errors.
+        Relative scatter of the switching currents about the fit, beyond their own errors and `MIN_SCATTER`.
     rms : float
         Rms of the relative residuals.
     per_decade : dict of str to float
@@ -192,13 +195,15 @@ def fit_pulses(fits: Sequence[LoopFit], model: Model, tau_d: float) -> PulseFit:
             ("ic_p2ap", "h_bias"): correlations["ic_ap2p", "h_bias"],
             ("ic_p2ap", "ic_ap2p"): 1.0,
         }
+    # Few switching currents say little of their own scatter.
+    student = float(stats.t.ppf(0.8413, max(len(seen) - result.nvarys, 1)))
     longer, _ = _converge(seen, model, 10 * tau_d, values, shift, scatter)
     full = model.complete(values | {"tau_d": tau_d})
     fitted = tuple(median_current(model, full, o) for o in seen)
     relative = np.array([o.current / f - 1 for o, f in zip(seen, fitted, strict=True)])
     return PulseFit(
         values=values,
-        stderr={n: float(result.params[n].stderr or 0.0) for n in fitted_names},
+        stderr={n: student * float(result.params[n].stderr or 0.0) for n in fitted_names},
         correlations=correlations,
         description=_DESCRIPTIONS[shift],
         scatter=scatter,
@@ -211,7 +216,7 @@ def fit_pulses(fits: Sequence[LoopFit], model: Model, tau_d: float) -> PulseFit:
 
 def _criterion(result: Any, seen: Sequence[Observation], scatter: float) -> float:
     """Akaike's information criterion for small samples, plain where the sample is too small for it."""
-    own = np.array([o.stderr / o.current for o in seen])
+    own = np.hypot([o.stderr / o.current for o in seen], MIN_SCATTER)
     deviance = float(result.chisqr + np.sum(np.log(own**2 + scatter**2)))
     k, n = result.nvarys, len(seen)
     return deviance + 2 * k + (2 * k * (k + 1) / (n - k - 1) if n > k + 1 else 0.0)
@@ -255,7 +260,7 @@ def _converge(
     if shift == "field":
         params["ic_p2ap"].set(expr="ic_ap2p")
     current = np.array([o.current for o in seen])
-    own = np.array([o.stderr for o in seen]) / current
+    own = np.hypot([o.stderr / o.current for o in seen], MIN_SCATTER)
 
     def residual(p: lmfit.Parameters, spread: float) -> FloatArray:
         values = base | p.valuesdict() | {"tau_d": tau_d}

@@ -53,11 +53,20 @@ def draw(rng: np.random.Generator, gradual: bool | None = None) -> Truth:
     top = float(1.7 * on.max())
     points = int(rng.integers(60, 160))
     return Truth(
-        values=values, by_voltage=by_voltage, kind=str(kind), polarity=int(rng.choice([-1, 1])),
-        first=int(rng.choice([-1, 1])), from_end=bool(rng.integers(2)), on_ap2p=float(on[0]), on_p2ap=float(on[1]),
+        values=values,
+        by_voltage=by_voltage,
+        kind=str(kind),
+        polarity=int(rng.choice([-1, 1])),
+        first=int(rng.choice([-1, 1])),
+        from_end=bool(rng.integers(2)),
+        on_ap2p=float(on[0]),
+        on_p2ap=float(on[1]),
         width=float(rng.uniform(0.08, 0.15) * on.min()) if gradual else 0.0,
-        noise=float(10 ** rng.uniform(-3.3, -2.3)), offset=float(rng.uniform(-3e-4, 3e-4)),
-        drift=float(rng.uniform(-0.01, 0.01)), step=4 * top / points, top=top,
+        noise=float(10 ** rng.uniform(-3.3, -2.3)),
+        offset=float(rng.uniform(-3e-4, 3e-4)),
+        drift=float(rng.uniform(-0.01, 0.01)),
+        step=4 * top / points,
+        top=top,
     )
 
 
