@@ -88,7 +88,6 @@ def _draw_loop(upper: Any, lower: Any, fit: LoopFit) -> None:
     scale, unit = si_scale(float(np.abs(drive).max()), "V" if shape.loop.drive_role == "voltage" else "A")
     r_scale, r_unit = si_scale(float(shape.resistance.min()), "Ω")
     rising = np.gradient(drive) >= 0
-    order = np.arange(len(drive))
     for way, colour, label in ((rising, UP, "data, sweep up"), (~rising, DOWN, "data, sweep down")):
         upper.plot(
             drive[way] / scale,
@@ -100,7 +99,7 @@ def _draw_loop(upper: Any, lower: Any, fit: LoopFit) -> None:
             mew=0.9,
             label=label,
         )
-    upper.plot(drive[order] / scale, fit.curve[order] / r_scale, "-", color=FIT, lw=1.2, label="fit")
+    upper.plot(drive / scale, fit.curve / r_scale, "-", color=FIT, lw=1.2, label="fit")
     for switching in fit.switching.values():
         at = shape.polarity * (1 if switching.to_parallel else -1) * switching.drive / scale
         error = switching.drive_stderr / scale
@@ -122,12 +121,13 @@ def _draw_loop(upper: Any, lower: Any, fit: LoopFit) -> None:
     width = f", pulses of {format_si(shape.loop.pulse_width, 's')}" if shape.loop.pulse_width else ""
     upper.set_title(f"{shape.loop.source}{width}", fontsize=8)
     left = 100 * fit.residuals / fit.height
-    noise = 100 * np.median(fit.sigma) / fit.height
-    lower.axhspan(-noise, noise, color=MUTED, alpha=0.25, lw=0, label="noise")
+    noise = 100 * fit.sigma / fit.height
+    order = np.argsort(drive)
+    lower.fill_between(drive[order] / scale, -noise[order], noise[order], color=MUTED, alpha=0.25, lw=0)
     for way, colour in ((rising, UP), (~rising, DOWN)):
         lower.plot(drive[way] / scale, left[way], "o", ms=2.6, mfc="none", mec=colour, mew=0.8)
     lower.axhline(0, color=FIT, lw=0.8)
-    reach = 1.2 * max(float(np.abs(left).max()), 3 * noise)
+    reach = 1.2 * max(float(np.abs(left).max()), 3 * float(np.median(noise)))
     lower.set_ylim(-reach, reach)
     lower.set_xlabel(f"{shape.loop.drive_role} ({unit})")
     lower.set_ylabel("residual\n(% of height)", fontsize=8)

@@ -8,9 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["escape_rate"]
 
 
-def escape_rate(
-    delta: ArrayLike, push: ArrayLike, tau_d: ArrayLike, stiffness: ArrayLike = 1.0
-) -> NDArray[np.float64]:
+def escape_rate(delta: ArrayLike, push: ArrayLike, tau_d: ArrayLike, stiffness: ArrayLike = 1.0) -> NDArray[np.float64]:
     """Rate at which a macrospin leaves the state z = 1 for z = -1, or the other way round.
 
     For the motion dz = (1 - z^2)(k z - p) dtau + sqrt((1 - z^2)/delta) dW with k = `stiffness` and p = k `push`,
