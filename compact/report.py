@@ -19,7 +19,7 @@ __all__ = ["checks_table", "limits", "list_items", "measures_table", "run_conten
 
 def figure(value: float, unit: str) -> str:
     """A value for a table; a dash where the event it belongs to did not happen."""
-    return "—" if math.isnan(value) else format_si(value, unit)
+    return "—" if math.isnan(value) else format_si(value + 0.0, unit)  # + 0.0 for -0.0
 
 
 def limits(measure: Measure) -> str:

@@ -280,24 +280,10 @@ def test_interruption_leaves_nothing_behind(
     mark = f"SPINBRICKS_TEST_MARK={tmp_path.name}-{os.getpid()}-{time.monotonic_ns()}"
     name, value = mark.split("=")
     environment = os.environ | {name: value, "TMPDIR": str(tmp_path)}
-    long = ["--set", "t_sense=100u", "--set", "edge=1p"]
+    long = ["--set", "t_sense=100u", "--set", "edge=1p", "--timeout", "0", "-o", str(tmp_path / "out")]
+    command = ["simulate", "pcsa", "-c", "ikeda_2010", "-s", simulator.name, *long]
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "compact.cli",
-            "simulate",
-            "pcsa",
-            "-c",
-            "ikeda_2010",
-            "-s",
-            simulator.name,
-            *long,
-            "--timeout",
-            "0",
-            "-o",
-            str(tmp_path / "out"),
-        ],
+        [sys.executable, "-m", "compact.cli", *command],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
