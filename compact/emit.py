@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import textwrap
@@ -14,7 +15,7 @@ import sympy as sp
 import compact
 from compact.constants import ZERO_CELSIUS
 from compact.errors import EmitError, unknown
-from compact.model import NOISE_PARAMETERS, TEMPERATURE, TIME, Model
+from compact.model import NOISE_PARAMETER, RANDOM_PARAMETERS, TEMPERATURE, TIME, TRACK_PARAMETER, Model
 from compact.parameters import CORNERS, Parameter, ParameterSet, check_identifier, write_atomic
 from compact.printers import NgspicePrinter, VerilogAPrinter, number
 from compact.templates import render
@@ -22,7 +23,7 @@ from compact.templates import render
 __all__ = ["TARGETS", "EmittedDevice", "device", "emit", "emit_ngspice", "emit_veriloga", "write"]
 
 TARGETS = ("veriloga", "ngspice")
-NOISE_ONLY = {p.name for p in NOISE_PARAMETERS}
+NOISE_ONLY = {p.name for p in (NOISE_PARAMETER, *RANDOM_PARAMETERS)}
 RESERVED = frozenset(
     """analog and begin branch case cross ddt ddx default discipline disciplines electrical else end endcase endmodule
     exp flow for from function generate gmin ground hertz hypot if inf initial inout input integer limexp ln log max min
@@ -116,6 +117,8 @@ def emit_veriloga(card: ParameterSet, *, module: str | None = None, corner: str 
         "veriloga/module.va.j2",
         header=header(card, f"Verilog-A module {name}, defaults at corner {corner}"),
         module=name,
+        bound=printer.text(_symbol(model.slot)) if model.random or model.noises else "",
+        always_random=model.random,
         ports=_ports(model, expose),
         states=[{"name": s.name, "description": f"{s.description} [{s.unit}]"} for s in model.states if not expose],
         parameters=[_veriloga_parameter(p, values[p.name]) for p in model.parameters],
@@ -197,17 +200,24 @@ class _SubcircuitWriter:
     left out. All that depends on parameters and temperature alone is a `.param`.
     """
 
-    def __init__(self, card: ParameterSet, name: str, noise: bool, temperature: float, expose: bool):
-        self.card, self.model, self.name, self.temperature = card, card.definition, name, temperature
-        self.ports = _ports(card.definition, expose)
-        model = self.model
+    def __init__(
+        self,
+        model: Model,
+        values: Mapping[str, float],
+        name: str,
+        noise: bool,
+        temperature: float,
+        expose: bool,
+    ):
+        self.model, self.card_values, self.name, self.temperature = model, values, name, temperature
+        self.ports = _ports(model, expose)
         self.instance = _instance_parameters(model, noise)
         adjustable = {p.name for p in self.instance}
-        values = {p.name: card.values[p.name] for p in model.parameters if p.name not in adjustable}
-        values |= {"noise": float(noise)} if model.noises else {}
-        zero = {_symbol(n): sp.Float(v) if n == "noise" else sp.Integer(0) for n, v in values.items() if not v}
-        zero |= {_symbol("noise"): sp.Integer(int(noise))}
-        self.literal = [n for n in values if _symbol(n) not in zero]
+        literal = {p.name: values[p.name] for p in model.parameters if p.name not in adjustable}
+        zero = {_symbol(n): sp.Integer(0) for n, value in literal.items() if not value}
+        # A B source has nodesets to begin from, so its state may follow the solution.
+        zero |= {_symbol("noise"): sp.Integer(int(noise)), _symbol(TRACK_PARAMETER.name): sp.Integer(1)}
+        self.literal = [n for n in literal if _symbol(n) not in zero]
         self.lets: dict[str, sp.Expr] = {}
         for let in model.lets.values():
             value = let.value.subs(zero)
@@ -349,7 +359,7 @@ class _SubcircuitWriter:
             ]
             blocks.append((f"{state.name}: {state.description} [{state.unit}]", lines))
         constants = [
-            (n, number(self.card.values[n] if n != "noise" else 1), f"{p.description} [{p.unit}]")
+            (n, number(self.card_values[n]), f"{p.description} [{p.unit}]")
             for n in self.literal
             for p in [model.parameter(n)]
         ]
@@ -357,7 +367,7 @@ class _SubcircuitWriter:
         constants += [(name, text, "combined for speed") for name, text in self.combined.values()]
         used = _names_in([text for _, text, _ in constants] + [line for _, lines in blocks for line in lines])
         constants = _only_used(constants, used)
-        instance = [(p.name, number(self.card.values[p.name])) for p in self.instance]
+        instance = [(p.name, number(self.card_values[p.name])) for p in self.instance]
         if "temp" in used:
             instance.append(("temp", number(self.temperature)))
         return Subcircuit(self.name, self.ports, instance, constants, blocks)
@@ -380,7 +390,9 @@ def _ports(model: Model, expose: bool) -> list[str]:
 
 
 def _instance_parameters(model: Model, noise: bool) -> list[Parameter]:
-    return [p for p in model.parameters if p.scope == "instance" and (noise or p.name not in NOISE_ONLY)]
+    return [
+        p for p in model.parameters if p.scope == "instance" and (noise or model.random or p.name not in NOISE_ONLY)
+    ]
 
 
 def emit_ngspice(
@@ -403,7 +415,8 @@ def emit_ngspice(
     corner : {"tt", "ff", "ss"}
         Process corner.
     noise : bool
-        With thermal noise in transients, whose largest step must then not exceed `t_slot`.
+        With thermal noise in transients, whose largest step must then not exceed its slot, by default a hundredth
+        of the relaxation time.
     temperature : float
         Default of the instance parameter `temp` [degC]. ngspice computes a subcircuit's constants before it knows
         the temperature of the simulation, so a netlist that changes that must give `temp` to its instances.
@@ -420,12 +433,19 @@ def emit_ngspice(
     EmitError
         If the model holds what ngspice cannot say, or has no noise that could be on.
     """
-    model = card.definition
+    if noise and not card.definition.noises:
+        raise EmitError(f"model {card.model} declares no noise")
+    name = check_identifier("subcircuit name", subckt or card.model)
+    moved = card.corner(corner)
+    return _ngspice_text(moved.definition, tuple(moved.values.items()), name, noise, temperature, expose)
+
+
+@functools.lru_cache(maxsize=512)
+def _ngspice_text(
+    model: Model, values: tuple[tuple[str, float], ...], name: str, noise: bool, temperature: float, expose: bool
+) -> str:
     _check_names(model)
-    if noise and not model.noises:
-        raise EmitError(f"model {model.name} declares no noise")
-    name = check_identifier("subcircuit name", subckt or model.name)
-    writer = _SubcircuitWriter(card.corner(corner), name, noise, temperature, expose)
+    writer = _SubcircuitWriter(model, dict(values), name, noise, temperature, expose)
     return render("netlists/subckt.lib.j2", sub=writer.write())
 
 
@@ -479,9 +499,27 @@ class EmittedDevice:
         return changed | ({"noise": 1.0} if self.noise else {})
 
     @property
+    def sweep_parameters(self) -> dict[str, float]:
+        """Parameters of the Verilog-A module that differ in DC sweeps."""
+        return {TRACK_PARAMETER.name: 1.0} if TRACK_PARAMETER in self.card.definition.parameters else {}
+
+    @property
     def options(self) -> Mapping[str, float | str]:
         """Simulator options the device asks for."""
         return OPTIONS
+
+    def largest_step(self, given: Mapping[str, float], temperature: float) -> float | None:
+        """Largest time step [s] of an instance at which no random number is missed; None where there are none.
+
+        Parameters
+        ----------
+        given : mapping of str to float
+            Instance parameters that differ from the card.
+        temperature : float
+            Temperature [degC].
+        """
+        values = {**self.card.values, **given, "temperature": temperature + ZERO_CELSIUS}
+        return self.card.definition.largest_step(values, self.noise)
 
     def ngspice_text(self, temperature: float = 27.0) -> str:
         """Subcircuit of behavioural sources; see `emit_ngspice`."""
@@ -545,7 +583,7 @@ def _library(card: ParameterSet) -> str:
         f'use: .lib "{name}.lib" {name}_tt',
         f"     X1 {' '.join(t.name for t in card.definition.terminals)} {name} "
         + " ".join(f"{p.name}={card.values[p.name]:g}" for p in _instance_parameters(card.definition, False)),
-        f"{name}_noise has thermal noise; the largest time step must not exceed its t_slot.",
+        f"{name}_noise has thermal noise; the time step must not exceed t_slot (0: tau_d at temperature, over 100).",
         "Integrate with .options " + " ".join(f"{k}={v}" for k, v in OPTIONS.items()) + ".",
         "Give temp= [degC] to instances that are not at 27 degC: .temp does not reach a subcircuit's constants.",
         "Terms whose parameter is zero on the card are left out.",

@@ -17,7 +17,7 @@ from compact.errors import DataError
 from compact.loopfit import BIAS_PARAMETERS, fit_shape
 from compact.loopmodel import REGIONS, LoopFit
 from compact.loops import analyse_loop
-from compact.model import NOISE_PARAMETERS, Model
+from compact.model import AUTOMATIC, Model
 from compact.models import get_model
 from compact.parameters import ParameterSet, Provenance, Quantity
 from compact.pulses import PulseFit, fit_pulses
@@ -226,7 +226,7 @@ def _card(
         )
     if values.get("g_slope", 0.0) ** 2 > 3.8 * values.get("g_curv", 0.0):
         values["g_curv"] = values["g_slope"] ** 2 / 3.8  # the least that the model allows
-    settings = {p.name for p in NOISE_PARAMETERS}
+    settings = AUTOMATIC
     for declared in device.parameters:
         if declared.scope == "model" and declared.name not in {*stderr, *known, *undetermined, *settings}:
             undetermined[declared.name] = REASONS.get(declared.name, OTHER_REASON)
@@ -376,7 +376,7 @@ def _report(result: FitResult) -> list[str]:
         lines.append(f"{rms} ({', '.join(parts)}); noise {100 * fit.quality['noise_over_height']:.2f} %")
         lines += [f"  {NUISANCES[key]}: {format_si(v, '1', e)}" for key, (v, e) in fit.nuisance.items()]
         lines.append("")
-    settings = {p.name for p in NOISE_PARAMETERS}
+    settings = AUTOMATIC
     lines.append("parameters")
     for parameter, value, error in card.table():
         if parameter.name in card.undetermined or parameter.scope == "instance":

@@ -28,7 +28,9 @@ __all__ = [
     "Static",
     "Symbols",
     "Terminal",
+    "slot_time",
     "smooth_positive",
+    "uniform_number",
 ]
 
 TEMPERATURE = sp.Symbol("temperature", real=True)
@@ -40,22 +42,37 @@ BUILT_IN = {
 ROOM = 300.15
 """Default temperature of `Model.evaluate` [K]: 27 degC, as in SPICE."""
 
-NOISE_PARAMETERS = (
-    Parameter("noise", 0, "1", "thermal noise in transients: 0 off, 1 on", 0, 1, integer=True),
+NOISE_PARAMETER = Parameter("noise", 0, "1", "thermal noise in transients: 0 off, 1 on", 0, 1, integer=True)
+RANDOM_PARAMETERS = (
     Parameter(
-        "seed", 1, "1", "seed of the thermal noise; give each instance its own", 0, 1e6, "instance", integer=True
+        "seed", 1, "1", "seed of the random numbers; give each instance its own", 0, 1e6, "instance", integer=True
     ),
     Parameter(
         "t_slot",
-        20e-12,
+        0.0,
         "s",
-        "time between two random numbers; statistics do not depend on it while "
-        "it is well below the time scale of the device",
-        1e-15,
-        1.0,
+        "time between two random numbers, 0 for one that suits the device; it bounds the time step",
+        0.0,
+        1e3,
         "instance",
     ),
 )
+
+TRACK_PARAMETER = Parameter(
+    "track",
+    0,
+    "1",
+    "1 in DC sweeps, where the state follows from the point before; 0: the initial state decides",
+    0,
+    1,
+    integer=True,
+)
+"""Added to models whose operating point depends on it: Newton's first steps through a circuit may be wild, and only a
+sweep, whose points lie close together, may let them decide the state."""
+
+AUTOMATIC = {p.name for p in (NOISE_PARAMETER, *RANDOM_PARAMETERS, TRACK_PARAMETER)}
+SLOTS = 100
+"""Noise slots per time scale of the state, by default: <z^2> of an MTJ is then off by 0.2 % at Delta = 5."""
 
 # Phases advance by multiples of 2 pi times badly approximable numbers, so that no two of the slots, seeds,
 # terms and states of a run come near each other on the circle; the gains then make neighbours independent.
@@ -179,6 +196,16 @@ class Output:
 Item = Let | Current | Rate | Static | Noise | Output
 
 
+def slot_time(q: Symbols, suitable: sp.Expr) -> Let:
+    """The `Let` of the time between random numbers: what the instance says, or `suitable`."""
+    return Let("slot_time", q.t_slot + (1 - sp.sign(q.t_slot)) * suitable, "s", "time between two random numbers")
+
+
+def uniform_number(q: Symbols, index: sp.Expr, stream: int = 0) -> sp.Expr:
+    """A number uniform in [0, 1] that `index`, the seed and the stream determine, independent of all others."""
+    return sp.Rational(1, 2) + sp.asin(_scrambled(HASH_SLOT * index + HASH_SEED * q.seed + HASH_STATE * stream)) / sp.pi
+
+
 def _scrambled(phase: sp.Expr) -> sp.Expr:
     """Sine of a phase that turns many times while `phase` moves little: a number in [-1, 1] of variance 1/2."""
     value = sp.sin(phase)
@@ -250,6 +277,10 @@ class Model:
     terminals: ClassVar[tuple[Terminal, ...]]
     declared_parameters: ClassVar[tuple[Parameter, ...]]
     states: ClassVar[tuple[State, ...]] = ()
+    random: ClassVar[bool] = False
+    """Whether the equations use `seed` and `t_slot` of their own accord, without any `Noise`."""
+    slot: ClassVar[str] = "slot_time"
+    """Name of the `Let` that bounds the time step of models that are random or have noise."""
 
     def __init__(self) -> None:
         self.lets: dict[str, Let] = {}
@@ -261,11 +292,17 @@ class Model:
         self._check_declarations()
         terminals = [t.name for t in self.terminals]
         self.branches = {f"v_{a}_{b}": (a, b) for a in terminals for b in terminals if a != b}
-        names = [p.name for p in (*self.declared_parameters, *NOISE_PARAMETERS)]
+        names = [p.name for p in (*self.declared_parameters, NOISE_PARAMETER, *RANDOM_PARAMETERS, TRACK_PARAMETER)]
         symbols = Symbols(self.name, [*names, *(s.name for s in self.states), *self.branches])
         for item in self.equations(symbols):
             self._take(item, symbols)
-        self.parameters = self.declared_parameters + (NOISE_PARAMETERS if self.noises else ())
+        tracks = any(TRACK_PARAMETER.name in str(self.expand(e).free_symbols) for e in self.statics.values())
+        self.parameters = (
+            *self.declared_parameters,
+            *([TRACK_PARAMETER] if tracks else []),
+            *([NOISE_PARAMETER] if self.noises else []),
+            *(RANDOM_PARAMETERS if self.noises or self.random else []),
+        )
         self.noise_lets: tuple[str, ...] = ()
         if self.noises:
             self._add_noise(symbols)
@@ -293,7 +330,7 @@ class Model:
         everything = (*self.terminals, *self.declared_parameters, *self.states)
         for item in everything:
             check_identifier(f"model {self.name}: name", item.name)
-            if item.name in seen or item.name in BUILT_IN or item.name in {p.name for p in NOISE_PARAMETERS}:
+            if item.name in seen or item.name in BUILT_IN or item.name in AUTOMATIC:
                 raise self._fail(f"'{item.name}' is declared twice")
             seen.add(item.name)
             if not item.description:
@@ -354,14 +391,15 @@ class Model:
         """Thermal noise as a function of time: the same numbers in every simulator, in any order of steps.
 
         In slot k a state gets a number of unit variance, the sum of four sines of a fast-turning phase that k, the
-        seed and the state determine; between slots it is interpolated, and divided by sqrt(t_slot) its spectrum at
-        low frequency is that of unit white noise.
+        seed and the state determine; between slots it is interpolated, and divided by the root of the slot its
+        spectrum at low frequency is that of unit white noise.
         """
+        first = next(s for s in self.states if s.name in self.noises)
+        chosen = slot_time(q, getattr(q, first.time_scale) / SLOTS)
+        self._take(chosen, q)
         before = dict(self.lets)
-        position = Let("slot", q.time / q.t_slot, "1", "position in noise slots")
-        index = Let("slot_index", sp.floor(sp.Symbol("slot", real=True)), "1", "noise slot")
-        for let in (position, index):
-            self._take(let, symbols=q)
+        self._take(Let("slot", q.time / q.slot_time, "1", "position in noise slots"), q)
+        self._take(Let("slot_index", sp.floor(q.slot), "1", "noise slot"), q)
         for order, state in enumerate(self.noises):
 
             def normal(k: sp.Expr, order: int = order) -> sp.Expr:
@@ -370,11 +408,10 @@ class Model:
                 return sp.Add(*terms) * math.sqrt(2 / HASH_TERMS)
 
             fraction = q.slot - q.slot_index
-            value = ((1 - fraction) * normal(q.slot_index) + fraction * normal(q.slot_index + 1)) / sp.sqrt(q.t_slot)
+            value = ((1 - fraction) * normal(q.slot_index) + fraction * normal(q.slot_index + 1)) / sp.sqrt(q.slot_time)
             self._take(Let(f"xi_{state}", q.noise * value, "s^-0.5", f"unit white noise on {state}"), q)
             self.rates[state] += self.noises[state] * getattr(q, f"xi_{state}")
         self.noise_lets = tuple(k for k in self.lets if k not in before)
-        self.lets = {k: self.lets[k] for k in self.noise_lets} | before
 
     def _check_use(self) -> None:
         for state in self.states:
@@ -422,6 +459,18 @@ class Model:
             if parameter.name == name:
                 return parameter
         raise ParameterError(unknown(f"parameter of model {self.name}", name, [p.name for p in self.parameters]))
+
+    def largest_step(self, values: Mapping[str, float], noise: bool) -> float | None:
+        """Largest time step [s] at which no random number is missed, None where there are none.
+
+        Parameters
+        ----------
+        values : mapping of str to float
+            Parameters, and `temperature` [K].
+        noise : bool
+            Whether thermal noise is on.
+        """
+        return float(self.evaluate(self.slot, values)) if self.random or noise else None
 
     @functools.cached_property
     def quantities(self) -> dict[str, sp.Expr]:

@@ -223,6 +223,28 @@ class Netlist:
                 if "=" in word and name not in known:
                     raise CircuitError(unknown(f"instance parameter of '{device.subckt}'", name, known))
 
+    def largest_step(self, lines: Iterable[str | Source], temperature: float) -> float | None:
+        """Largest time step [s] at which no instance misses a random number; None if there are none.
+
+        Parameters
+        ----------
+        lines : iterable
+            The circuit, as `lines` gives it.
+        temperature : float
+            Temperature [degC].
+        """
+        steps = []
+        for line in lines:
+            words = line.split() if isinstance(line, str) and line[:1] in "xX" else []
+            device = next((self.devices[w.lower()] for w in words if w.lower() in self.devices), None)
+            bound = getattr(device, "largest_step", None)
+            if bound is None:
+                continue
+            given = {name.lower(): number(text) for name, _, text in (w.partition("=") for w in words if "=" in w)}
+            known = {name: value for name, value in given.items() if value is not None and name != "m"}
+            steps.append(bound(known, temperature))
+        return min((step for step in steps if step), default=None)
+
     def models(self, lines: Iterable[str | Source]) -> str:
         """Transistor models used by the given lines."""
         if self.technology is None:

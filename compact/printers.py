@@ -142,14 +142,14 @@ class TargetPrinter(CodePrinter):
         return f"(0.5*({x} + sqrt(({x})*({x}) + {squared})) + {squared})"
 
 
-COMMON = {f: f for f in ("sqrt", "exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "floor")}
+COMMON = {f: f for f in ("sqrt", "exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "atan", "floor")}
 
 
 class VerilogAPrinter(TargetPrinter):
     """Verilog-A as OpenVAF takes it; exponentials are limited so that nothing overflows."""
 
     target = "Verilog-A"
-    functions = COMMON | {"exp": "limexp", "log": "ln", "Abs": "abs", "asin": "asin", "Max": "max", "Min": "min"}
+    functions = COMMON | {"exp": "limexp", "log": "ln", "Abs": "abs", "Max": "max", "Min": "min"}
 
     def _print_sign(self, expr: sp.sign) -> str:
         inner = self._print(expr.args[0])

@@ -169,9 +169,10 @@ class Mtj(Model):
 
         # Operating point: the stable root of the noise-free motion next to the present state. A state is left
         # where its root ends, at a margin of sqrt(2/delta) before the threshold.
+        origin = q.track * q.z + (1 - q.track + STATE_HINT) * q.state
         yield Let(
             "memory",
-            sp.sign(sp.sign(q.z + STATE_HINT * q.state) + q.d / (1 - sp.sqrt(2 / q.delta_t))),
+            sp.sign(sp.sign(origin) + q.d / (1 - sp.sqrt(2 / q.delta_t))),
             "1",
             "state kept in an operating point: 1 parallel, -1 antiparallel",
         )

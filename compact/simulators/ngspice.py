@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +262,8 @@ def deck(
     parts.append(".options " + " ".join(f"{key}={value}" for key, value in merged.items()))
     find = netlist.device_finder() if compiled else None
     parts += [f".save {_saved_name(signal_name(name), find)}" for name in save]
+    if isinstance(analysis, Tran) and (bound := netlist.largest_step(lines, temperature)):
+        analysis = replace(analysis, max_step=min(analysis.largest_step, bound))
     parts.append(_analysis_card(analysis))
     if compiled:
         loads = [f"pre_osdi {module.path}" for module in compiled.values()]

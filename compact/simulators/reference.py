@@ -95,6 +95,7 @@ class _Circuit:
         if isinstance(analysis, Ac):
             raise SimulationError("reference: AC analysis is not offered; use ngspice or vacask")
         self.deadline = deadline
+        self.sweeps = isinstance(analysis, Dc)
         self.lines = netlist.lines(analysis.step if isinstance(analysis, Tran) else 1e-12)
         self.nodes: dict[str, int] = {"0": -1, "gnd": -1}
         self.resistors: list[tuple[int, int, float]] = []
@@ -153,6 +154,8 @@ class _Circuit:
             except ParameterError as error:
                 raise CircuitError(f"instance {name}: {error}") from None
             values = {**card.values, "temperature": self.kelvin, "noise": float(device.noise)}
+            if self.sweeps:
+                values |= device.sweep_parameters
             nodes = {port: self._node(node) for port, node in zip(device.ports, plain[:-1], strict=True)}
             first = sum(len(i.state_names) for i in self.instances)
             self.instances.append(_Instance(name, device, nodes, values, first))
@@ -311,8 +314,8 @@ class _Circuit:
         corners = {0.0, analysis.stop}
         for source in self.sources:
             corners |= {t for t in _corners(source, analysis.stop) if 0 < t < analysis.stop}
-        slots = [i.values["t_slot"] / 2 for i in self.instances if i.device.noise]
-        largest = min([analysis.largest_step, *slots])
+        slots = [i.model.largest_step(i.values, i.device.noise) for i in self.instances]
+        largest = min([analysis.largest_step, *(slot / 2 for slot in slots if slot)])
         memory = {"x": x}
 
         def slope(at: float, y: np.ndarray) -> np.ndarray:
