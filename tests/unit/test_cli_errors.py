@@ -109,6 +109,7 @@ class TestData:
         path = curve(tmp_path / "a.csv", *loop())
         columns = ("--columns", "current=I_set,resistance=2")
         refused(capsys, tmp_path, FAILED, "I_set", "fit", path, "-o", out, *columns)
+        refused(capsys, tmp_path, WRONG, "--columns", "fit", path, "-o", out, "--columns", "currant=1")
 
     def test_plot_that_cannot_be(self, capsys, tmp_path: Path, out: str) -> None:
         path = curve(tmp_path / "a.csv", *loop())
@@ -118,9 +119,15 @@ class TestData:
         path = curve(tmp_path / "a.csv", *loop())
         refused(capsys, tmp_path, WRONG, "--tau-d", "fit", path, "-o", out, "--tau-d", "1 volt")
 
+    def test_card_that_is_no_json_file(self, capsys, tmp_path: Path) -> None:
+        path = curve(tmp_path / "a.csv", *loop())
+        refused(capsys, tmp_path, WRONG, ".json", "fit", path, "-o", str(tmp_path / "card.png"))
+
     def test_card_that_cannot_be_written(self, capsys, tmp_path: Path) -> None:
         path = curve(tmp_path / "a.csv", *loop())
         refused(capsys, tmp_path, FAILED, "cannot write", "fit", path, "-o", "/proc/none/card.json")
+        (tmp_path / "folder.json").mkdir()
+        refused(capsys, tmp_path, FAILED, "cannot write", "fit", path, "-o", str(tmp_path / "folder.json"))
 
 
 class TestNames:
@@ -241,9 +248,9 @@ class TestSimulators:
         error = refused(capsys, tmp_path, FAILED, "did not finish", *self.arguments, simulator.name, *limit)
         assert Path(error["deck"]).is_file() and Path(error["log"]).is_file()
 
-    def test_a_failed_run_leaves_an_empty_folder_at_most(self, ngspice: Simulator, capsys, tmp_path: Path) -> None:
+    def test_a_failed_run_leaves_nothing(self, ngspice: Simulator, capsys, tmp_path: Path) -> None:
         assert cli.run([*self.arguments, "ngspice", "--timeout", "1m", "-o", str(tmp_path / "o")]) == FAILED
-        assert not list((tmp_path / "o").iterdir())
+        assert not (tmp_path / "o").exists()
 
 
 def test_what_nobody_expected_is_one_line_too(capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,4 +310,4 @@ def test_interruption_leaves_nothing_behind(
     while _marked(mark) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not _marked(mark)
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
