@@ -20,7 +20,6 @@ import sympy as sp
 from compact.constants import BOLTZMANN, ELECTRON_CHARGE, GYROMAGNETIC, HBAR, MU_0
 from compact.errors import ParameterError
 from compact.model import (
-    Current,
     Item,
     Let,
     Model,
@@ -30,8 +29,15 @@ from compact.model import (
     State,
     Static,
     Symbols,
-    Terminal,
     smooth_positive,
+)
+from compact.models.conduction import (
+    AREA,
+    CONDUCTION,
+    TERMINALS,
+    check_conduction,
+    conduction,
+    temperature_and_area,
 )
 from compact.parameters import Parameter
 
@@ -51,17 +57,9 @@ class Mtj(Model):
         "W. F. Brown, Phys. Rev. 130, 1677 (1963); J. Z. Sun, Phys. Rev. B 62, 570 (2000); "
         "W. H. Butler et al., IEEE Trans. Magn. 48, 4684 (2012)"
     )
-    terminals = (
-        Terminal("fl", "free layer; positive current into it sets the parallel state"),
-        Terminal("rl", "reference layer; positive current into it sets the antiparallel state"),
-    )
+    terminals = TERMINALS
     declared_parameters = (
-        Parameter("r_p", 5e3, "Ohm", "resistance of the parallel state at zero bias", 1e-3, 1e12, spread=-0.03),
-        Parameter("tmr", 1.0, "1", "tunnel magnetoresistance (R_AP - R_P)/R_P at zero bias", 0, 20, spread=0.03),
-        Parameter("v_h", 0.5, "V", "voltage at which the TMR has fallen to half", 1e-2, 1e3),
-        Parameter("tmr_slope", 0.0, "1/V", "asymmetry of the TMR: linear term of tmr/TMR(V)", -20, 20),
-        Parameter("g_slope", 0.0, "1/V", "asymmetry of the parallel conductance: linear term of G(V)/G(0)", -20, 20),
-        Parameter("g_curv", 0.0, "1/V^2", "quadratic term of the parallel conductance G(V)/G(0)", 0, 1e3),
+        *CONDUCTION,
         Parameter(
             "ic_p2ap",
             50e-6,
@@ -87,40 +85,20 @@ class Mtj(Model):
         Parameter(
             "h_bias", 0.0, "1", "stray and applied field along the axis over Hk, positive towards parallel", -5, 5
         ),
-        Parameter("t_nom", 300.0, "K", "temperature at which the parameters hold", 1, 1000),
-        Parameter("tc_r", 0.0, "1/K", "linear temperature coefficient of r_p", -5e-3, 5e-3),
-        Parameter("t_bloch", 1120.0, "K", "temperature of Bloch's law for magnetisation and polarisation", 600, 1e6),
         Parameter("k_exponent", 2.18, "1", "power of the magnetisation that the energy barrier follows", 0, 10),
-        Parameter("diameter_ref", 40e-9, "m", "diameter of the junction that the parameters describe", 1e-9, 1e-3),
-        Parameter("diameter", "diameter_ref", "m", "diameter of this junction", 1e-9, 1e-3, "instance"),
+        *AREA,
         Parameter("state", 1.0, "1", "initial state: 1 parallel, -1 antiparallel", -1, 1, "instance"),
     )
     states = (State("z", "1", "cosine of the angle between free and reference layer", "tau_t"),)
 
     def check_values(self, values: Mapping[str, float]) -> None:
         """Conductance and TMR must stay positive at every bias."""
-        if values["g_slope"] ** 2 > 3.9 * values["g_curv"] and values["g_slope"]:
-            raise ParameterError(
-                f"g_slope = {values['g_slope']:g} 1/V needs g_curv >= {values['g_slope'] ** 2 / 3.9:g} 1/V^2, "
-                f"not {values['g_curv']:g}, or the conductance turns negative"
-            )
-        if abs(values["tmr_slope"]) * values["v_h"] > 1.9:
-            raise ParameterError(
-                f"tmr_slope = {values['tmr_slope']:g} 1/V must be within +-{1.9 / values['v_h']:g} 1/V "
-                f"for v_h = {values['v_h']:g} V, or the TMR diverges"
-            )
+        check_conduction(values)
 
     def equations(self, q: Symbols) -> Iterator[Item]:
         """Conduction, torque and motion."""
-        # Temperature: Bloch's law for magnetisation and polarisation, a power of it for the barrier
-        # (interface anisotropy; J. Kim et al., IEEE CICC 2015).
-        bloch = (1 - (q.temperature / q.t_bloch) ** sp.Rational(3, 2)) / (
-            1 - (q.t_nom / q.t_bloch) ** sp.Rational(3, 2)
-        )
-        yield Let("m_t", bloch, "1", "magnetisation over its value at t_nom")
-        yield Let("area", (q.diameter / q.diameter_ref) ** 2, "1", "junction area over that of the reference")
-        yield Let("r_p_t", q.r_p * (1 + q.tc_r * (q.temperature - q.t_nom)) / q.area, "Ohm", "parallel resistance")
-        yield Let("tmr_t", q.tmr * q.m_t**2, "1", "zero-bias TMR")
+        # A power of the magnetisation for the barrier: interface anisotropy; J. Kim et al., IEEE CICC 2015.
+        yield from temperature_and_area(q)
         barrier = sp.exp(q.k_exponent * sp.log(q.m_t))
         yield Let("barrier_t", barrier, "1", "energy barrier per area over its value at t_nom")
         yield Let("delta_t", q.delta * q.area * q.barrier_t * q.t_nom / q.temperature, "1", "thermal stability factor")
@@ -128,28 +106,7 @@ class Mtj(Model):
         yield Let("ic_t", q.area * q.barrier_t / q.m_t, "1", "critical currents over those of the card")
         yield Let("tau_t", q.tau_d * q.m_t / q.barrier_t, "s", "relaxation time")
 
-        # Conduction: conductance linear in z, TMR and parallel conductance falling and rising with bias
-        # (W. F. Brinkman et al., J. Appl. Phys. 41, 1915 (1970)).
-        yield Let("v", q.v_fl_rl, "V", "bias, free against reference layer", node=True)
-        yield Let("tmr_1", 1 + q.tmr_t, "1", "zero-bias R_AP/R_P")
-        yield Let("roll_2", 1 / q.v_h**2, "1/V^2", "quadratic fall of the TMR with bias")
-        yield Let(
-            "u",
-            q.v / (q.tmr_1 + q.tmr_slope * q.v + q.roll_2 * q.v * q.v),
-            "V",
-            "bias over 1 + TMR, times TMR over zero-bias TMR",
-            node=True,
-        )
-        yield Let("w", (q.z - 1) * q.u, "V", "the same, weighed by the antiparallel part", node=True)
-        yield Let(
-            "v_c",
-            (1 + q.g_slope * q.v + q.g_curv * q.v * q.v) * (q.v + q.tmr_t / 2 * q.w),
-            "V",
-            "current times zero-bias parallel resistance",
-            node=True,
-        )
-        yield Let("i", q.v_c / q.r_p_t, "A", "current from free to reference layer")
-        yield Current("fl", "rl", q.i)
+        yield from conduction(q, q.z)
 
         # Torque: the efficiency changes linearly from one state to the other, so each direction has its own
         # critical current.
@@ -180,10 +137,6 @@ class Mtj(Model):
         depth = (q.margin - sp.sqrt(smooth_positive(q.margin * q.margin - 2 / q.delta_t))) / 2
         yield Static("z", q.memory * sp.Abs(q.state) * (1 - depth))
 
-        share = 1 + q.tmr_t / 2 * (q.z - 1) / (q.tmr_1 + q.tmr_slope * q.v + q.roll_2 * q.v * q.v)
-        yield Output(
-            "resistance", q.r_p_t / ((1 + q.g_slope * q.v + q.g_curv * q.v * q.v) * share), "Ohm", "resistance V/I"
-        )
         yield Output("drive", q.d, "1", "drive towards parallel in units of the threshold")
 
 
