@@ -96,8 +96,8 @@ def _window(run: Run) -> tuple[float, float]:
 
 
 def _pretty(name: str) -> str:
-    short = re.sub(r"^x\w+?\.(?=\w)", "", name)
-    return short.removeprefix("x")
+    """A signal without the letter x of the subcircuits it lies in."""
+    return re.sub(r"\bx(?=\w+\.)", "", name)
 
 
 def _columns(figure: Any, runs: Sequence[Run], titles: bool = True) -> None:
