@@ -19,8 +19,9 @@ Long after the fast modes have died, the slowest one goes on alone, which is how
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
@@ -31,6 +32,7 @@ from scipy.linalg import eigh_tridiagonal
 from scipy.special import gammaln, logsumexp
 
 from compact.errors import DataError, ParameterError
+from compact.physics import chain_kernels as kernels
 
 __all__ = ["Axial", "after_pulse", "mesh"]
 
@@ -109,7 +111,7 @@ def _bernoulli(x: FloatArray) -> FloatArray:
 class _Chain:
     """Rates between neighbouring cells [1/tau_d], for several drives at once.
 
-    `up` and `down` have shape (cells - 1, cases): from cell k to k + 1, and back.
+    `up` and `down` have shape (cases, cells - 1): from cell k to k + 1, and back.
     """
 
     z: FloatArray
@@ -122,49 +124,48 @@ class _Chain:
         angles = np.arccos(-np.clip(faces, -1, 1))
         z = -np.cos((angles[1:] + angles[:-1]) / 2)
         size, step, middle = np.diff(faces), np.diff(z), (z[1:] + z[:-1]) / 2
-        d = np.asarray(drive(middle) if callable(drive) else np.asarray(drive, dtype=float), dtype=float)
-        d = np.atleast_2d(d).T if callable(drive) else np.broadcast_to(np.atleast_1d(d), (len(middle), d.size))
+        if callable(drive):
+            d = np.atleast_2d(np.asarray(drive(middle), dtype=float))
+        else:
+            d = np.atleast_1d(np.asarray(drive, dtype=float))[:, None]
         if not np.all(np.isfinite(d)):
             raise ParameterError("the drive is not finite")
-        slope = 2 * delta * (middle[:, None] + d) * step[:, None]
-        ease = ((1 - faces[1:-1] ** 2) / (2 * delta * step))[:, None]
-        return cls(z, size, ease * _bernoulli(-slope) / size[:-1, None], ease * _bernoulli(slope) / size[1:, None])
+        slope = 2 * delta * (middle + d) * step
+        ease = (1 - faces[1:-1] ** 2) / (2 * delta * step)
+        return cls(z, size, ease * _bernoulli(-slope) / size[:-1], ease * _bernoulli(slope) / size[1:])
 
     @property
     def cases(self) -> int:
-        return self.up.shape[1]
+        return self.up.shape[0]
 
     @cached_property
     def out(self) -> FloatArray:
         """Rate out of each cell."""
-        total = np.zeros((len(self.z), self.cases))
-        total[:-1] += self.up
-        total[1:] += self.down
+        total = np.zeros((self.cases, len(self.z)))
+        total[:, :-1] += self.up
+        total[:, 1:] += self.down
         return total
 
     @cached_property
-    def q(self) -> float:
-        """Rate of the uniform steps."""
-        return 1.02 * float(self.out.max())
+    def q(self) -> FloatArray:
+        """Rate of the uniform steps of each case."""
+        return 1.02 * self.out.max(axis=1)
 
     @cached_property
     def log_rest(self) -> FloatArray:
         """Logarithm of the distribution at rest under this drive."""
-        log = np.zeros((len(self.z), self.cases))
-        np.cumsum(np.log(self.up) - np.log(self.down), axis=0, out=log[1:])
-        return log - logsumexp(log, axis=0)
+        log = np.zeros((self.cases, len(self.z)))
+        np.cumsum(np.log(self.up) - np.log(self.down), axis=1, out=log[:, 1:])
+        return np.asarray(log - logsumexp(log, axis=1, keepdims=True))
 
     @cached_property
     def _slow(self) -> tuple[FloatArray, FloatArray]:
         """Logarithm of the smallest rate that is not zero, and the distance from it to the next."""
         log_rate, gap = np.empty(self.cases), np.empty(self.cases)
-        for case in range(self.cases):
-            up, down = self.up[:, case], self.down[:, case]
-            lowest = eigh_tridiagonal(
-                self.out[:, case], -np.sqrt(up * down), eigvals_only=True, select="i", select_range=(0, 2)
-            )
+        for case, (out, up, down) in enumerate(zip(self.out, self.up, self.down, strict=True)):
+            lowest = eigh_tridiagonal(out, -np.sqrt(up * down), eigvals_only=True, select="i", select_range=(0, 2))
             gap[case] = lowest[2] - lowest[1]
-            resolved = lowest[1] > 1e-9 * self.q
+            resolved = lowest[1] > 1e-9 * self.q[case]
             log_rate[case] = math.log(lowest[1]) if resolved else self._log_slowest(case)
         return log_rate, gap
 
@@ -174,23 +175,23 @@ class _Chain:
         The current J of the mode obeys G (J/c) = J/rate with c the exchange between neighbours at rest and
         G(i, j) = rest(left of the first) rest(right of the second).
         """
-        rest = self.log_rest[:, case]
-        exchange = rest[:-1] + np.log(self.up[:, case])
+        rest = self.log_rest[case]
+        exchange = rest[:-1] + np.log(self.up[case])
         left = np.logaddexp.accumulate(rest)[:-1]
         right = np.logaddexp.accumulate(rest[::-1])[-2::-1]
-        mode, rate = np.zeros(len(exchange)), math.inf
+        mode, last, growth = np.zeros(len(exchange)), math.inf, 0.0
         for _ in range(400):
             source = mode - exchange
             below = np.logaddexp.accumulate(source + left)
             above = np.logaddexp.accumulate((source + right)[::-1])[::-1]
             new = right + below
             new[:-1] = np.logaddexp(new[:-1], left[:-1] + above[1:])
-            growth = logsumexp(new + mode - exchange) - logsumexp(2 * mode - exchange)
+            growth = float(logsumexp(new + mode - exchange) - logsumexp(2 * mode - exchange))
             mode = new - new.max()
-            if abs(growth + rate) < 1e-11:
+            if abs(growth - last) < 1e-11:
                 break
-            rate = -growth
-        return -float(growth)
+            last = growth
+        return -growth
 
     @property
     def log_rate(self) -> FloatArray:
@@ -201,39 +202,48 @@ class _Chain:
         """Time after which only the slowest mode moves, for each case."""
         return DIED / np.maximum(self._slow[1], 1e-300)
 
-    def steps(self, tau: float) -> int:
-        """Uniform steps that hold all there is to know up to `tau`."""
-        mean = self.q * tau
-        count = mean + SPREAD * math.sqrt(mean) + 60
-        if count > MAX_STEPS:
-            raise ParameterError(
-                f"{count:.1e} steps are needed; take fewer cells ({len(self.z)} now) or a smaller drive"
-            )
-        return int(count)
+    def fast(self, tau: FloatArray) -> FloatArray:
+        """Part of the times (cases, m) over which more than the slowest mode moves."""
+        if np.all(self.q[:, None] * tau <= SHORT):
+            return tau
+        return np.minimum(tau, self.settled[:, None])
 
-    def walk(self, p: FloatArray, count: int) -> Iterator[FloatArray]:
-        """Distributions after 0, 1, ... count - 1 uniform steps from `p` (cells, cases), each valid until the next."""
-        stay, up, down = 1 - self.out / self.q, self.up / self.q, self.down / self.q
-        p = np.array(np.broadcast_to(p, stay.shape))
-        new, moved = np.empty_like(p), np.empty_like(up)
-        for _ in range(count):
-            yield p
-            np.multiply(p, stay, out=new)
-            np.multiply(p[:-1], up, out=moved)
-            new[1:] += moved
-            np.multiply(p[1:], down, out=moved)
-            new[:-1] += moved
-            p, new = new, p
+    def uniform(self, case: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Probabilities of staying, going up and going down in a uniform step."""
+        q = self.q[case]
+        return 1 - self.out[case] / q, self.up[case] / q, self.down[case] / q
+
+    def evolve(self, p: FloatArray, tau: float) -> FloatArray:
+        """Distribution (cases, cells) after a time."""
+        p = np.broadcast_to(p, self.out.shape)
+        fast = self.fast(np.full((self.cases, 1), float(tau)))[:, 0]
+        result = np.empty(self.out.shape)
+        for case, time in enumerate(fast):
+            mean = self.q[case] * time
+            low, high = (int(x) for x in _window(np.array(mean)))
+            k = np.arange(low, high)
+            weight = np.exp(k * math.log(mean) - mean - gammaln(k + 1)) if mean > 0 else np.ones(1)
+            result[case] = kernels.walk(np.ascontiguousarray(p[case]), *self.uniform(case), low, weight)
+        if np.any(fast < tau):
+            decay = (np.exp(self.log_rate) * (fast - tau))[:, None]
+            result = result * np.exp(decay) - np.expm1(decay) * np.exp(self.log_rest)
+        return result
 
 
-def _poisson(mean: float, count: int) -> tuple[int, FloatArray]:
-    """First term and weights of a Poisson distribution, as far as they matter."""
-    if mean <= 0:
-        return 0, np.ones(1)
-    reach = SPREAD * math.sqrt(mean)
-    low, high = max(0, int(mean - reach - 100)), min(count, int(mean + reach + 60))
-    k = np.arange(low, high)
-    return low, np.exp(k * math.log(mean) - mean - gammaln(k + 1))
+def _window(mean: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last step (exclusive) that matter in Poisson distributions.
+
+    Raises
+    ------
+    ParameterError
+        If there are too many of them.
+    """
+    if np.max(mean, initial=0.0) > MAX_STEPS:
+        raise ParameterError(f"{np.max(mean):.1e} uniform steps are needed; take fewer cells or a smaller drive")
+    reach = SPREAD * np.sqrt(mean)
+    low = np.maximum(mean - reach - 100, 0).astype(np.int64)
+    high = np.where(mean > 0, mean + reach + 60, 1).astype(np.int64)
+    return np.where(mean > 0, low, 0), high
 
 
 class Axial:
@@ -279,9 +289,9 @@ class Axial:
         self.start = np.broadcast_to(np.asarray(start, dtype=float), (self._chain.cases,))
         if not np.all(np.abs(self.start) == 1):
             raise ParameterError("a start is neither -1 nor 1")
-        self._initial = np.where(self.start < 0, self._wells.left[:, None], self._wells.right[:, None])
+        self._initial = np.where(self.start[:, None] < 0, self._wells.left, self._wells.right)
         self._weights = self._wells.weights(count)
-        self._means: FloatArray | None = None
+        self._means: dict[int, FloatArray] = {}
 
     @property
     def cells(self) -> int:
@@ -290,15 +300,14 @@ class Axial:
 
     # -- probabilities ---------------------------------------------------------------------------------
 
-    def _mean(self, count: int) -> FloatArray:
-        """Probability of each side after 0 ... count - 1 uniform steps, shape (2, count, cases)."""
-        if self._means is None or self._means.shape[1] < count:
-            count += count // 8  # room for longer pulses
-            means = np.empty((2, count, self._chain.cases))
-            for k, p in enumerate(self._chain.walk(self._initial, count)):
-                np.matmul(self._weights, p, out=means[:, k])
-            self._means = means
-        return self._means
+    def _mean(self, case: int, count: int) -> FloatArray:
+        """Probability of each side after 0 ... count - 1 uniform steps, shape (2, at least count)."""
+        means = self._means.get(case)
+        if means is None or means.shape[1] < count:
+            means = np.empty((2, count + count // 8))  # room for longer pulses
+            kernels.side_means(self._initial[case], *self._chain.uniform(case), self._weights, means)
+            self._means[case] = means
+        return means
 
     def sides(self, tau: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Probabilities of the left and of the right side after pulses of width `tau`.
@@ -319,35 +328,29 @@ class Axial:
             If a width is negative or not finite.
         """
         chain = self._chain
-        widths = np.asarray(tau, dtype=float)
-        if not np.all(np.isfinite(widths) & (widths >= 0)):
+        given = np.atleast_1d(np.asarray(tau, dtype=float))
+        if not np.all(np.isfinite(given) & (given >= 0)):
             raise ParameterError("a pulse width is negative or not finite")
-        widths = np.broadcast_to(np.atleast_1d(widths), (chain.cases, np.atleast_1d(widths).shape[-1]))
-        fast = widths
-        if chain.q * widths.max(initial=0.0) > SHORT:
-            fast = np.minimum(widths, chain.settled[:, None])
-        means = self._mean(chain.steps(float(fast.max(initial=0.0))))
-        sides = np.empty((2, *widths.shape))
-        if np.all(fast == fast[:1]):
-            for j, width in enumerate(fast[0]):
-                low, weight = _poisson(chain.q * width, means.shape[1])
-                sides[:, :, j] = np.einsum("skc,k->sc", means[:, low : low + len(weight)], weight)
-        else:
-            for case, row in enumerate(fast):
-                for j, width in enumerate(row):
-                    low, weight = _poisson(chain.q * width, means.shape[1])
-                    sides[:, case, j] = means[:, low : low + len(weight), case] @ weight
-        if fast is not widths:
-            decay = np.exp(chain.log_rate)[:, None] * (fast - widths)
+        widths = np.broadcast_to(given, (chain.cases, given.shape[-1]))
+        fast = chain.fast(widths)
+        steps = chain.q[:, None] * fast
+        lows, highs = _window(steps)
+        log_factorial = gammaln(np.arange(1.0, highs.max(initial=1) + 1))
+        sides = np.empty((chain.cases, 2, widths.shape[1]))
+        for case in range(chain.cases):
+            means = self._mean(case, int(highs[case].max(initial=1)))
+            kernels.mixture(means, steps[case], lows[case], highs[case], log_factorial, sides[case])
+        if np.any(fast < widths):
+            decay = (np.exp(chain.log_rate)[:, None] * (fast - widths))[:, None]
             sides = sides * np.exp(decay) - np.exp(self._log_final)[:, :, None] * np.expm1(decay)
-        return sides[0], sides[1]
+        return sides[:, 0], sides[:, 1]
 
     @cached_property
     def _log_final(self) -> FloatArray:
-        """Logarithm of the probabilities of both sides in equilibrium under the drive, shape (2, cases)."""
+        """Logarithm of the probabilities of both sides in equilibrium under the drive, shape (cases, 2)."""
         with np.errstate(divide="ignore"):
             weight = np.log(self._weights)
-        return logsumexp(weight[:, :, None] + self._chain.log_rest[None], axis=1)
+        return np.asarray(logsumexp(weight[None] + self._chain.log_rest[:, None], axis=2))
 
     def unswitched(self, tau: ArrayLike) -> FloatArray:
         """Probability of being found where it started, shape (cases, m); arguments as `sides`."""
@@ -370,10 +373,9 @@ class Axial:
         Returns
         -------
         z : ndarray, shape (cells,)
-        density : ndarray, shape (cells, cases)
+        density : ndarray, shape (cases, cells)
         """
-        p = _evolve(self._chain, self._initial, tau)
-        return self._chain.z, p / self._chain.size[:, None]
+        return self._chain.z, self._chain.evolve(self._initial, tau) / self._chain.size
 
     def width_for(self, unswitched: ArrayLike, longest: float = 1e6) -> FloatArray:
         """Pulse width after which a given probability of not having switched is left.
@@ -428,7 +430,7 @@ class Axial:
 
         They are those of a telegraph between two wells, and mean something while there are two.
         """
-        return self.log_rate + self._log_final[1], self.log_rate + self._log_final[0]
+        return self.log_rate + self._log_final[:, 1], self.log_rate + self._log_final[:, 0]
 
 
 class _Wells:
@@ -438,7 +440,7 @@ class _Wells:
         if not (math.isfinite(rest) and abs(rest) < 1):
             raise ParameterError(f"at rest the drive is {rest:g}: there are two wells only within -1 ... 1")
         self._chain = _Chain.build(delta, rest, faces)
-        log = self._chain.log_rest[:, 0]
+        log = self._chain.log_rest[0]
         self._border = int(np.clip(np.argmin(np.abs(faces + rest)), 1, len(faces) - 2))
         inside = np.arange(len(log)) < self._border
         self.left = np.where(inside, np.exp(log - logsumexp(log[inside])), 0.0)
@@ -453,26 +455,10 @@ class _Wells:
         if count != "rest":
             raise ParameterError(f"count = '{count}' is neither 'side' nor 'rest'")
         # Probability of reaching one pole's cell before the other's: resistances in series.
-        resistance = -(chain.log_rest[:-1, 0] + np.log(chain.up[:, 0]))
+        resistance = -(chain.log_rest[0, :-1] + np.log(chain.up[0]))
         below = np.concatenate(([-np.inf], np.logaddexp.accumulate(resistance)))
         above = np.concatenate((np.logaddexp.accumulate(resistance[::-1])[::-1], [-np.inf]))
         return np.exp(np.stack((above, below)) - below[-1])
-
-
-def _evolve(chain: _Chain, p: FloatArray, tau: float) -> FloatArray:
-    """Distribution after a time under constant drive, shape (cells, cases)."""
-    fast = tau
-    if chain.q * tau > SHORT:
-        fast = min(tau, float(chain.settled.max()))
-    low, weight = _poisson(chain.q * fast, chain.steps(fast))
-    result = np.zeros(chain.out.shape)
-    for k, now in enumerate(chain.walk(p, low + len(weight))):
-        if k >= low:
-            result += weight[k - low] * now
-    if fast < tau:
-        decay = np.exp(chain.log_rate) * (fast - tau)
-        result = result * np.exp(decay) - np.expm1(decay) * np.exp(chain.log_rest)
-    return result
 
 
 def after_pulse(
@@ -519,10 +505,12 @@ def after_pulse(
     if not len(drives):
         raise DataError("the pulse has no pieces")
     first = Axial(delta, drives[0], rest=rest, start=start, count=count, cells=cells)
-    p, starts, faces = first._initial, first.start, mesh(delta, cells)
+    p, faces = first._initial, mesh(delta, cells)
     for drive, length in zip(drives, lengths, strict=True):
         chain = _Chain.build(delta, drive, faces)
-        p = _evolve(chain, np.broadcast_to(p, (len(chain.z), max(p.shape[1], chain.cases))), float(length))
-    left, right = first._weights @ p
-    starts = np.broadcast_to(starts, left.shape)
-    return np.where(starts < 0, left, right), np.where(starts < 0, right, left)
+        if chain.cases == 1 < len(p):
+            chain = dataclasses.replace(chain, up=chain.up.repeat(len(p), 0), down=chain.down.repeat(len(p), 0))
+        p = chain.evolve(p, float(length))
+    sides = p @ first._weights.T
+    starts = np.broadcast_to(first.start, len(sides))
+    return np.where(starts < 0, sides[:, 0], sides[:, 1]), np.where(starts < 0, sides[:, 1], sides[:, 0])
