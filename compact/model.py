@@ -203,7 +203,8 @@ def slot_time(q: Symbols, suitable: sp.Expr) -> Let:
 
 def uniform_number(q: Symbols, index: sp.Expr, stream: int = 0) -> sp.Expr:
     """A number uniform in [0, 1] that `index`, the seed and the stream determine, independent of all others."""
-    return sp.Rational(1, 2) + sp.asin(_scrambled(HASH_SLOT * index + HASH_SEED * q.seed + HASH_STATE * stream)) / sp.pi
+    # Not asin: the Verilog-A compiler takes asin(sin(x)) for x, wherever x may be.
+    return sp.acos(_scrambled(HASH_SLOT * index + HASH_SEED * q.seed + HASH_STATE * stream)) / sp.pi
 
 
 def _scrambled(phase: sp.Expr) -> sp.Expr:
@@ -423,7 +424,7 @@ class Model:
         results = [c.value for c in self.currents] + [*self.rates.values(), *self.statics.values()]
         results += [o.value for o in self.outputs.values()]
         used = {s.name for e in (*results, *(x.value for x in self.lets.values())) for s in e.free_symbols}
-        used |= {s.time_scale for s in self.states}
+        used |= {s.time_scale for s in self.states} | ({self.slot} if self.random else set())
         used |= {p.default for p in self.parameters if isinstance(p.default, str)}
         declared = [p.name for p in self.parameters] + list(self.lets) + [s.name for s in self.states]
         for name in declared:

@@ -142,7 +142,7 @@ class TargetPrinter(CodePrinter):
         return f"(0.5*({x} + sqrt(({x})*({x}) + {squared})) + {squared})"
 
 
-COMMON = {f: f for f in ("sqrt", "exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "atan", "floor")}
+COMMON = {f: f for f in ("sqrt", "exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "acos", "atan", "floor")}
 
 
 class VerilogAPrinter(TargetPrinter):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from compact.errors import ParameterError, unknown
 from compact.model import Model
 from compact.models.mtj import Mtj
+from compact.models.telegraph import Telegraph
 
 __all__ = ["MODELS", "get_model"]
 
-MODELS: tuple[Model, ...] = (Mtj(),)
+MODELS: tuple[Model, ...] = (Mtj(), Telegraph())
 
 
 def get_model(name: str) -> Model:
