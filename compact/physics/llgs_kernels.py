@@ -1,0 +1,494 @@
+"""Compiled inner loops of `compact.physics.llgs`: counter-based normal numbers, torque, Heun and RK4 steps.
+
+Trajectories are advanced in blocks of `LANES`, one after the other within a step, so that the compiler turns each step
+into vector instructions. Every normal number is a function of seed, trajectory and step alone: results depend neither
+on the number of threads nor on how a run is cut into pieces.
+
+All fields arrive multiplied by gamma mu0 dt/(1 + alpha^2), which makes them angles.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import float64, int64, njit, uint64
+
+__all__ = ["FULL_ROW", "LANES", "ROW", "Fixed", "advance", "advance_full", "normals"]
+
+LANES = 64
+"""Trajectories per block; a multiple of every vector width, so that no lane is computed differently from another."""
+ROW = 14
+"""Numbers per moment for `advance`: field (3), spin-Hall torque (3), torque at s = 0 and its slope in s (2),
+anisotropy tensor xx, yy, zz, xy, xz, yz."""
+FULL_ROW = 7
+"""Numbers per moment for `advance_full`: field (3), spin-Hall torque (3), voltage or current (1)."""
+
+
+class Fixed(NamedTuple):
+    """What does not change during a run; fields and torques as angles per step."""
+
+    px: float
+    py: float
+    pz: float
+    """Reference direction."""
+    skew: float
+    """(Lambda^2 - 1)/(Lambda^2 + 1)."""
+    alpha: float
+    """Gilbert damping."""
+    ux: float
+    uy: float
+    uz: float
+    """Axis of the uniaxial anisotropy."""
+    h_k: float
+    """Uniaxial anisotropy field."""
+    dx: float
+    dy: float
+    dz: float
+    """Magnetisation times demagnetising factors."""
+    vcma: float
+    """Change of `h_k` with voltage, per volt."""
+    fl_1: float
+    fl_2: float
+    """Field-like torque per volt and per square volt."""
+    torque: float
+    """In-plane torque per ampere at s = 0."""
+    by_voltage: float
+    """1: the waveform is a voltage; 0: a current."""
+    r_p: float
+    tmr: float
+    tmr_slope: float
+    roll: float
+    g_slope: float
+    g_curv: float
+    tc_r: float
+    """Conduction as in the model `mtj`; `roll` is 1/v_h^2."""
+    r_th: float
+    """Thermal resistance [K/W]."""
+    decay: float
+    """1 - exp(-step/tau_th)."""
+    ambient: float
+    """Temperature [K]."""
+    bloch: float
+    """(ambient/t_bloch)^1.5."""
+    k_1: float
+    k_2: float
+    k_3: float
+    """Change of `h_k` with the relative magnetisation m: 1 + k_1 (m - 1) + k_2 (m - 1)^2 + k_3 (m - 1)^3."""
+
+
+# No flag that assumes the absence of NaN, so that a run that blows up says so.
+_FAST = {"contract", "nsz", "arcp", "reassoc"}
+_OPTIONS: dict[str, Any] = dict(nogil=True, cache=True, fastmath=_FAST, error_model="numpy", boundscheck=False)
+_INLINE: dict[str, Any] = dict(fastmath=_FAST, error_model="numpy", boundscheck=False, forceinline=True)
+
+_MASK = uint64(0xFFFFFFFF)
+_HALF = uint64(32)
+_MANTISSA = uint64(0xFFFFFFFFFFFFF)
+_ONE = uint64(0x3FF0000000000000)
+_PHILOX_0, _PHILOX_1 = uint64(0xD2511F53), uint64(0xCD9E8D57)
+_WEYL_0, _WEYL_1 = uint64(0x9E3779B9), uint64(0xBB67AE85)
+
+
+# -- random numbers ----------------------------------------------------------------------------------
+
+
+@njit(**_INLINE)
+def _round(c0, c1, c2, c3, k0, k1):
+    p0 = _PHILOX_0 * c0
+    p1 = _PHILOX_1 * c2
+    return (p1 >> _HALF) ^ c1 ^ k0, p1 & _MASK, (p0 >> _HALF) ^ c3 ^ k1, p0 & _MASK
+
+
+@njit(**_INLINE)
+def _philox(c0, c1, c2, c3, k0, k1):
+    """Philox4x32-10 (J. K. Salmon et al., Proc. SC11, 2011); written out, because loops do not vectorise within."""
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _WEYL_0) & _MASK, (k1 + _WEYL_1) & _MASK
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _WEYL_0) & _MASK, (k1 + _WEYL_1) & _MASK
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _WEYL_0) & _MASK, (k1 + _WEYL_1) & _MASK
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _WEYL_0) & _MASK, (k1 + _WEYL_1) & _MASK
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _WEYL_0) & _MASK, (k1 + _WEYL_1) & _MASK
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _WEYL_0) & _MASK, (k1 + _WEYL_1) & _MASK
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _WEYL_0) & _MASK, (k1 + _WEYL_1) & _MASK
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _WEYL_0) & _MASK, (k1 + _WEYL_1) & _MASK
+    c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _WEYL_0) & _MASK, (k1 + _WEYL_1) & _MASK
+    return _round(c0, c1, c2, c3, k0, k1)
+
+
+@njit(**_INLINE)
+def _radius(word):
+    """sqrt(-2 ln u) of u = (word + 1/2)/2^32; at most 6.7."""
+    u = np.float64(float64(int64(word)) + 0.5)
+    bits = np.uint64(u.view(np.int64))
+    exponent = float64(int64(bits >> uint64(52)) - int64(1023 + 32))
+    m = np.uint64((bits & _MANTISSA) | _ONE).view(np.float64)
+    upper = m > 1.4142135623730951
+    m = 0.5 * m if upper else m
+    exponent = exponent + 1.0 if upper else exponent
+    # ln m = 2 artanh((m - 1)/(m + 1)), series up to an error of 1e-13
+    s = (m - 1.0) / (m + 1.0)
+    z = s * s
+    tail = 2 / 7 + z * (2 / 9 + z * (2 / 11 + z * (2 / 13 + z * (2 / 15))))
+    log = 0.6931471805599453 * exponent + s * (2.0 + z * (2 / 3 + z * (2 / 5 + z * tail)))
+    return math.sqrt(-2.0 * log)
+
+
+@njit(**_INLINE)
+def _direction(word):
+    """Cosine and sine of 2 pi (word + 1/2)/2^32, turned by 1/8; Taylor series in a quarter, error below 1e-9."""
+    quarter = word >> uint64(30)
+    f = (float64(int64(word & uint64(0x3FFFFFFF))) + 0.5) * 2.0**-30 - 0.5
+    z = f * f
+    s = z * (-0.004681754135318687 + z * (0.00016044118478735975 - z * 3.598843235212085e-06))
+    s = f * (1.5707963267948966 + z * (-0.6459640975062462 + z * (0.07969262624616703 + s)))
+    c = z * (0.0009192602748394263 + z * (-2.5202042373060605e-05 + z * 4.710874778818171e-07))
+    c = 1.0 + z * (-1.2337005501361697 + z * (0.2536695079010480 + z * (-0.02086348076335296 + c)))
+    odd = (quarter & uint64(1)) != uint64(0)
+    negative = (quarter & uint64(2)) != uint64(0)
+    a = s if odd else c
+    b = c if odd else s
+    a = -a if odd != negative else a
+    b = -b if negative else b
+    return a, b
+
+
+@njit(**_INLINE)
+def _normals(step, trajectory, k0, k1):
+    """Three independent normal numbers (Box and Muller)."""
+    a, b, c, d = _philox(step & _MASK, step >> _HALF, trajectory & _MASK, trajectory >> _HALF, k0, k1)
+    first, second = _radius(a), _radius(c)
+    x, y = _direction(b)
+    z, _ = _direction(d)
+    return first * x, first * y, second * z
+
+
+@njit(**_OPTIONS)
+def normals(step, first, k0, k1, out):
+    """Normal numbers of one step for the trajectories from `first` on: `out` has the shape (count, 3)."""
+    for j in range(out.shape[0]):
+        a, b, c = _normals(uint64(step), uint64(first + j), k0, k1)
+        out[j, 0], out[j, 1], out[j, 2] = a, b, c
+
+
+@njit(**_OPTIONS)
+def words(c0, c1, c2, c3, k0, k1):
+    """One block of Philox4x32-10, for the published test vectors."""
+    return _philox(uint64(c0), uint64(c1), uint64(c2), uint64(c3), uint64(k0), uint64(k1))
+
+
+# -- motion ------------------------------------------------------------------------------------------
+
+
+@njit(**_INLINE)
+def _motion(x, y, z, hx, hy, hz, qx, qy, qz, alpha):
+    """-m x W - alpha m x (m x W) with W = h + m x q."""
+    wx, wy, wz = hx + y * qz - z * qy, hy + z * qx - x * qz, hz + x * qy - y * qx
+    tx, ty, tz = y * wz - z * wy, z * wx - x * wz, x * wy - y * wx
+    return (
+        -tx - alpha * (y * tz - z * ty),
+        -ty - alpha * (z * tx - x * tz),
+        -tz - alpha * (x * ty - y * tx),
+    )
+
+
+@njit(**_INLINE)
+def _simple(x, y, z, nx, ny, nz, row, o):
+    """Motion where nothing but the efficiency depends on the state: all else is in `row`."""
+    h0, h1, h2, q0, q1, q2, a0, a1, xx, yy, zz, xy, xz, yz = row
+    s = x * o.px + y * o.py + z * o.pz
+    a = (a0 + a1 * s) / (1.0 + o.skew * s)
+    return _motion(
+        x,
+        y,
+        z,
+        nx + h0 + xx * x + xy * y + xz * z,
+        ny + h1 + xy * x + yy * y + yz * z,
+        nz + h2 + xz * x + yz * y + zz * z,
+        q0 + a * o.px,
+        q1 + a * o.py,
+        q2 + a * o.pz,
+        o.alpha,
+    )
+
+
+@njit(**_INLINE)
+def _row(rows, k):
+    return (
+        rows[k, 0],
+        rows[k, 1],
+        rows[k, 2],
+        rows[k, 3],
+        rows[k, 4],
+        rows[k, 5],
+        rows[k, 6],
+        rows[k, 7],
+        rows[k, 8],
+        rows[k, 9],
+        rows[k, 10],
+        rows[k, 11],
+        rows[k, 12],
+        rows[k, 13],
+    )
+
+
+@njit(**_INLINE)
+def _crossed(before, now, level, k, crossing):
+    """Moment, in steps, at which a falling margin passes `level` for the first time; -1 as long as it has not."""
+    hit = (crossing < 0.0) & (now <= level)
+    return k + (before - level) / (before - now) if hit else crossing
+
+
+@njit(**_OPTIONS)
+def _heun(mx, my, mz, crossing, rows, start, steps, first, o, sigma, keys, level, side):
+    k0, k1 = keys
+    for k in range(start, start + steps):
+        now, after = _row(rows, 2 * k), _row(rows, 2 * k + 1)
+        count = uint64(first[0] + k)
+        for j in range(LANES):
+            a, b, c = _normals(count, uint64(first[1] + j), k0, k1)
+            a, b, c = sigma * a, sigma * b, sigma * c
+            x, y, z = mx[j], my[j], mz[j]
+            before = side * (x * o.px + y * o.py + z * o.pz)
+            f, g, h = _simple(x, y, z, a, b, c, now, o)
+            u, v, w = _simple(x + f, y + g, z + h, a, b, c, after, o)
+            x, y, z = x + 0.5 * (f + u), y + 0.5 * (g + v), z + 0.5 * (h + w)
+            r = 1.0 / math.sqrt(x * x + y * y + z * z)
+            x, y, z = x * r, y * r, z * r
+            mx[j], my[j], mz[j] = x, y, z
+            crossing[j] = _crossed(
+                before, side * (x * o.px + y * o.py + z * o.pz), level, float64(first[0] + k), crossing[j]
+            )
+
+
+@njit(**_OPTIONS)
+def _rk4(mx, my, mz, crossing, rows, start, steps, first, o, level, side):
+    for k in range(start, start + steps):
+        now, mid, after = _row(rows, 3 * k), _row(rows, 3 * k + 1), _row(rows, 3 * k + 2)
+        for j in range(LANES):
+            x, y, z = mx[j], my[j], mz[j]
+            before = side * (x * o.px + y * o.py + z * o.pz)
+            f, g, h = _simple(x, y, z, 0.0, 0.0, 0.0, now, o)
+            sx, sy, sz = f, g, h
+            f, g, h = _simple(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, o)
+            sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
+            f, g, h = _simple(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, o)
+            sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
+            f, g, h = _simple(x + f, y + g, z + h, 0.0, 0.0, 0.0, after, o)
+            x, y, z = x + (sx + f) / 6, y + (sy + g) / 6, z + (sz + h) / 6
+            r = 1.0 / math.sqrt(x * x + y * y + z * z)
+            x, y, z = x * r, y * r, z * r
+            mx[j], my[j], mz[j] = x, y, z
+            crossing[j] = _crossed(
+                before, side * (x * o.px + y * o.py + z * o.pz), level, float64(first[0] + k), crossing[j]
+            )
+
+
+@njit(**_OPTIONS)
+def _record(mx, my, mz, heat, o, side, count, first, sums, traces):
+    """Sums over one block at one moment, and the traces that were asked for."""
+    for j in range(count):
+        x, y, z = mx[j], my[j], mz[j]
+        sums[0] += x
+        sums[1] += y
+        sums[2] += z
+        sums[3] += x * x
+        sums[4] += y * y
+        sums[5] += z * z
+        sums[6] += 1.0 if side * (x * o.px + y * o.py + z * o.pz) > 0.0 else 0.0
+        sums[7] += heat[j]
+        if first + j < traces.shape[0]:
+            traces[first + j, 0], traces[first + j, 1], traces[first + j, 2] = x, y, z
+
+
+@njit(**_OPTIONS)
+def advance(m, crossing, heat, blocks, total, rows, steps, every, first, o, sigma, keys, level, side, rk4, out):
+    """Advance blocks of trajectories by `steps` steps and record sums and traces every `every` steps.
+
+    Parameters
+    ----------
+    m : ndarray, shape (3, lanes)
+        Directions; changed in place.
+    crossing, heat : ndarray, shape (lanes,)
+        First crossing in steps (-1: none yet), changed in place; temperature rise, only recorded.
+    blocks : tuple of int
+        First and last block, the last exclusive.
+    total : int
+        Trajectories that count; lanes beyond are padding.
+    rows : ndarray, shape (2 steps, ROW) for Heun, (3 steps, ROW) for RK4
+        What drives the motion at the beginning, (the middle) and the end of each step; a jump between two steps is
+        therefore sharp.
+    steps, every, first : int
+        Steps; steps between records; steps before.
+    o : Fixed
+        Constants.
+    sigma : float
+        Standard deviation of each component of the thermal field.
+    keys : tuple of uint64
+        Key of the random numbers.
+    level, side : float
+        A crossing is the moment at which side * (m . p) falls to `level`.
+    rk4 : bool
+        Method.
+    out : tuple of ndarray
+        Sums (records, blocks, 8) and traces (records, traces, 3).
+    """
+    sums, traces = out
+    for b in range(blocks[0], blocks[1]):
+        lo = b * LANES
+        mx, my, mz = m[0, lo : lo + LANES], m[1, lo : lo + LANES], m[2, lo : lo + LANES]
+        cr = crossing[lo : lo + LANES]
+        for r in range(steps // every):
+            if rk4:
+                _rk4(mx, my, mz, cr, rows, r * every, every, (first, lo), o, level, side)
+            else:
+                _heun(mx, my, mz, cr, rows, r * every, every, (first, lo), o, sigma, keys, level, side)
+            count = min(LANES, total - lo)
+            _record(mx, my, mz, heat[lo : lo + LANES], o, side, count, lo, sums[r, b], traces[r])
+
+
+# -- motion with voltages of its own, for current drive and self-heating --------------------------------
+
+
+@njit(**_INLINE)
+def _conduction(v, s, share, r_p, o):
+    """Current and differential conductance at voltage `v`; `share` is half the zero-bias TMR."""
+    inverse = 1.0 / (1.0 + 2.0 * share + (o.tmr_slope + o.roll * v) * v)
+    g_p = (1.0 + (o.g_slope + o.g_curv * v) * v) / r_p
+    anti = (s - 1.0) * share * inverse
+    slope = (o.g_slope + 2.0 * o.g_curv * v) / r_p * (1.0 + anti)
+    fall = g_p * anti * inverse * (o.tmr_slope + 2.0 * o.roll * v)
+    g = g_p * (1.0 + anti)
+    return v * g, g + v * (slope - fall)
+
+
+@njit(**_INLINE)
+def _bias(drive, s, guess, share, r_p, o):
+    """Voltage and current; Newton's method from the last voltage where the current is given."""
+    v = drive if o.by_voltage > 0.5 else guess
+    i, g = _conduction(v, s, share, r_p, o)
+    v = v if o.by_voltage > 0.5 else v + (drive - i) / g
+    i, g = _conduction(v, s, share, r_p, o)
+    v = v if o.by_voltage > 0.5 else v + (drive - i) / g
+    i, g = _conduction(v, s, share, r_p, o)
+    v = v if o.by_voltage > 0.5 else v + (drive - i) / g
+    return v, i
+
+
+@njit(**_INLINE)
+def _hot(rise, o):
+    """Relative magnetisation, anisotropy field, half the TMR and resistance at a temperature rise [K]."""
+    t = 1.0 + rise / o.ambient
+    m = max((1.0 - o.bloch * t * math.sqrt(t)) / (1.0 - o.bloch), 0.01)
+    e = m - 1.0
+    h_k = o.h_k * (1.0 + e * (o.k_1 + e * (o.k_2 + e * o.k_3)))
+    return m, h_k, 0.5 * o.tmr * m * m, o.r_p * (1.0 + o.tc_r * rise)
+
+
+@njit(**_INLINE)
+def _complete(x, y, z, nx, ny, nz, row, hot, guess, o):
+    """Motion, and the voltage and current it belongs to."""
+    h0, h1, h2, q0, q1, q2, drive = row
+    m, h_k, share, r_p = hot
+    s = x * o.px + y * o.py + z * o.pz
+    v, i = _bias(drive, s, guess, share, r_p, o)
+    k = (h_k + o.vcma * v) * (x * o.ux + y * o.uy + z * o.uz)
+    b = (o.fl_1 + o.fl_2 * v) * v
+    a = o.torque * i / (1.0 + o.skew * s)
+    f, g, h = _motion(
+        x,
+        y,
+        z,
+        nx + h0 + k * o.ux + b * o.px - m * o.dx * x,
+        ny + h1 + k * o.uy + b * o.py - m * o.dy * y,
+        nz + h2 + k * o.uz + b * o.pz - m * o.dz * z,
+        q0 + a * o.px,
+        q1 + a * o.py,
+        q2 + a * o.pz,
+        o.alpha,
+    )
+    return f, g, h, v, i
+
+
+@njit(**_INLINE)
+def _full_row(rows, k):
+    return rows[k, 0], rows[k, 1], rows[k, 2], rows[k, 3], rows[k, 4], rows[k, 5], rows[k, 6]
+
+
+@njit(**_OPTIONS)
+def _heun_full(mx, my, mz, volts, heat, crossing, rows, start, steps, first, o, sigma, keys, level, side):
+    k0, k1 = keys
+    for k in range(start, start + steps):
+        now, after = _full_row(rows, 2 * k), _full_row(rows, 2 * k + 1)
+        count = uint64(first[0] + k)
+        for j in range(LANES):
+            hot = _hot(heat[j], o)
+            strength = sigma * math.sqrt((1.0 + heat[j] / o.ambient) / hot[0])
+            a, b, c = _normals(count, uint64(first[1] + j), k0, k1)
+            a, b, c = strength * a, strength * b, strength * c
+            x, y, z = mx[j], my[j], mz[j]
+            before = side * (x * o.px + y * o.py + z * o.pz)
+            f, g, h, volt, amp = _complete(x, y, z, a, b, c, now, hot, volts[j], o)
+            u, v, w, volt, amp = _complete(x + f, y + g, z + h, a, b, c, after, hot, volt, o)
+            x, y, z = x + 0.5 * (f + u), y + 0.5 * (g + v), z + 0.5 * (h + w)
+            r = 1.0 / math.sqrt(x * x + y * y + z * z)
+            x, y, z = x * r, y * r, z * r
+            mx[j], my[j], mz[j] = x, y, z
+            volts[j] = volt
+            heat[j] = heat[j] + (o.r_th * volt * amp - heat[j]) * o.decay
+            crossing[j] = _crossed(
+                before, side * (x * o.px + y * o.py + z * o.pz), level, float64(first[0] + k), crossing[j]
+            )
+
+
+@njit(**_OPTIONS)
+def _rk4_full(mx, my, mz, volts, heat, crossing, rows, start, steps, first, o, level, side):
+    for k in range(start, start + steps):
+        now, mid, after = _full_row(rows, 3 * k), _full_row(rows, 3 * k + 1), _full_row(rows, 3 * k + 2)
+        for j in range(LANES):
+            hot = _hot(heat[j], o)
+            x, y, z = mx[j], my[j], mz[j]
+            before = side * (x * o.px + y * o.py + z * o.pz)
+            f, g, h, v, i = _complete(x, y, z, 0.0, 0.0, 0.0, now, hot, volts[j], o)
+            sx, sy, sz = f, g, h
+            f, g, h, v, i = _complete(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, hot, v, o)
+            sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
+            f, g, h, v, i = _complete(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, hot, v, o)
+            sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
+            f, g, h, v, i = _complete(x + f, y + g, z + h, 0.0, 0.0, 0.0, after, hot, v, o)
+            x, y, z = x + (sx + f) / 6, y + (sy + g) / 6, z + (sz + h) / 6
+            r = 1.0 / math.sqrt(x * x + y * y + z * z)
+            x, y, z = x * r, y * r, z * r
+            mx[j], my[j], mz[j] = x, y, z
+            volts[j] = v
+            heat[j] = heat[j] + (o.r_th * v * i - heat[j]) * o.decay
+            crossing[j] = _crossed(
+                before, side * (x * o.px + y * o.py + z * o.pz), level, float64(first[0] + k), crossing[j]
+            )
+
+
+@njit(**_OPTIONS)
+def advance_full(
+    m, crossing, heat, volts, blocks, total, rows, steps, every, first, o, sigma, keys, level, side, rk4, out
+):
+    """Like `advance`, with a voltage (`volts`, shape (lanes,)) and a temperature rise of each trajectory's own."""
+    sums, traces = out
+    for b in range(blocks[0], blocks[1]):
+        lo = b * LANES
+        mx, my, mz = m[0, lo : lo + LANES], m[1, lo : lo + LANES], m[2, lo : lo + LANES]
+        cr, ht, vo = crossing[lo : lo + LANES], heat[lo : lo + LANES], volts[lo : lo + LANES]
+        for r in range(steps // every):
+            if rk4:
+                _rk4_full(mx, my, mz, vo, ht, cr, rows, r * every, every, (first, lo), o, level, side)
+            else:
+                _heun_full(mx, my, mz, vo, ht, cr, rows, r * every, every, (first, lo), o, sigma, keys, level, side)
+            _record(mx, my, mz, ht, o, side, min(LANES, total - lo), lo, sums[r, b], traces[r])
