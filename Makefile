@@ -35,7 +35,7 @@ test: install lint
 	SPINBRICKS_REQUIRE_SIMULATORS=$(REQUIRE) $(BIN)/python -m pytest -n 2 --dist worksteal -q $(PYTEST_ARGS)
 
 bench: install
-	@for script in benchmarks/bench_*.py; do [ -e "$$script" ] || continue; $(BIN)/python "$$script" || exit 1; done
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 notebooks: install
 	$(BIN)/python tools/run_notebooks.py notebooks/*.ipynb
