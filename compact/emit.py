@@ -68,8 +68,8 @@ def header(card: ParameterSet, what: str) -> list[str]:
 
 
 def _check_names(model: Model) -> None:
-    names = [p.name for p in model.parameters] + [s.name for s in model.states] + list(model.lets) + list(model.outputs)
-    for name in names:
+    names = [t.name for t in model.terminals] + [p.name for p in model.parameters] + [s.name for s in model.states]
+    for name in (*names, *model.lets, *model.outputs):
         if name in RESERVED:
             raise EmitError(f"model {model.name}: '{name}' is a reserved word of a target language")
 
@@ -117,7 +117,7 @@ def emit_veriloga(card: ParameterSet, *, module: str | None = None, corner: str 
         "veriloga/module.va.j2",
         header=header(card, f"Verilog-A module {name}, defaults at corner {corner}"),
         module=name,
-        bound=printer.text(_symbol(model.slot)) if model.random or model.noises else "",
+        bound=printer.text(_symbol(model.slot)) if model.random or model.has_noise else "",
         always_random=model.random,
         ports=_ports(model, expose),
         states=[{"name": s.name, "description": f"{s.description} [{s.unit}]"} for s in model.states if not expose],
@@ -128,7 +128,8 @@ def emit_veriloga(card: ParameterSet, *, module: str | None = None, corner: str 
         ],
         lets=list(model.lets),
         noise=[row for row in assignments if row[0] in model.noise_lets],
-        assignments=[row for row in assignments if row[0] not in model.noise_lets],
+        constants=[row for row in assignments if row[0] in model.constant_lets],
+        assignments=[row for row in assignments if row[0] not in {*model.noise_lets, *model.constant_lets}],
         currents=[(c.plus, c.minus, printer.text(c.value)) for c in model.currents],
         motions=[
             {
@@ -433,7 +434,7 @@ def emit_ngspice(
     EmitError
         If the model holds what ngspice cannot say, or has no noise that could be on.
     """
-    if noise and not card.definition.noises:
+    if noise and not card.definition.has_noise:
         raise EmitError(f"model {card.model} declares no noise")
     name = check_identifier("subcircuit name", subckt or card.model)
     moved = card.corner(corner)
@@ -560,14 +561,14 @@ def device(
     EmitError
         If noise is asked of a model that has none.
     """
-    if noise and not card.definition.noises:
+    if noise and not card.definition.has_noise:
         raise EmitError(f"model {card.model} declares no noise")
     return EmittedDevice(card.corner(corner), check_identifier("subcircuit name", subckt or card.model), noise, expose)
 
 
 def _library(card: ParameterSet) -> str:
     name = card.name
-    variants = [False, True] if card.definition.noises else [False]
+    variants = [False, True] if card.definition.has_noise else [False]
     sections: list[dict[str, str]] = [
         {
             "name": f"{name}_{corner}",

@@ -28,6 +28,7 @@ __all__ = [
     "Static",
     "Symbols",
     "Terminal",
+    "White",
     "slot_time",
     "smooth_positive",
     "uniform_number",
@@ -184,6 +185,17 @@ class Noise:
 
 
 @dataclass(frozen=True)
+class White:
+    """Unit white noise of its own, used by later equations as `xi_name` [s^-0.5] (Stratonovich).
+
+    The model must have a `Let` named `slot_time` before it; see the function of that name.
+    """
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
 class Output:
     """An observable: computed from the others, visible to the user, without effect on the circuit."""
 
@@ -193,7 +205,8 @@ class Output:
     description: str
 
 
-Item = Let | Current | Rate | Static | Noise | Output
+Equation = Let | Current | Rate | Static | Noise | Output
+Item = Equation | White
 
 
 def slot_time(q: Symbols, suitable: sp.Expr) -> Let:
@@ -295,16 +308,19 @@ class Model:
         self.branches = {f"v_{a}_{b}": (a, b) for a in terminals for b in terminals if a != b}
         names = [p.name for p in (*self.declared_parameters, NOISE_PARAMETER, *RANDOM_PARAMETERS, TRACK_PARAMETER)]
         symbols = Symbols(self.name, [*names, *(s.name for s in self.states), *self.branches])
+        self.noise_lets: tuple[str, ...] = ()
         for item in self.equations(symbols):
-            self._take(item, symbols)
+            if isinstance(item, White):
+                self._add_white(item.name, item.description, symbols)
+            else:
+                self._take(item, symbols)
         tracks = any(TRACK_PARAMETER.name in str(self.expand(e).free_symbols) for e in self.statics.values())
         self.parameters = (
             *self.declared_parameters,
             *([TRACK_PARAMETER] if tracks else []),
-            *([NOISE_PARAMETER] if self.noises else []),
-            *(RANDOM_PARAMETERS if self.noises or self.random else []),
+            *([NOISE_PARAMETER] if self.has_noise else []),
+            *(RANDOM_PARAMETERS if self.has_noise or self.random else []),
         )
-        self.noise_lets: tuple[str, ...] = ()
         if self.noises:
             self._add_noise(symbols)
         self._check_use()
@@ -357,7 +373,7 @@ class Model:
                 raise self._fail(f"{where} uses an undeclared symbol '{symbol.name}'")
         return expression
 
-    def _take(self, item: Item, symbols: Symbols) -> None:
+    def _take(self, item: Equation, symbols: Symbols) -> None:
         states = {s.name for s in self.states}
         if isinstance(item, Let | Output):
             if not item.unit or not item.description:
@@ -388,31 +404,41 @@ class Model:
                 f"{type(item).__name__.lower()} of '{item.state}'", raw, symbols
             )
 
-    def _add_noise(self, q: Symbols) -> None:
-        """Thermal noise as a function of time: the same numbers in every simulator, in any order of steps.
+    @property
+    def has_noise(self) -> bool:
+        """Whether thermal noise can be switched on."""
+        return bool(self.noises or self.noise_lets)
 
-        In slot k a state gets a number of unit variance, the sum of four sines of a fast-turning phase that k, the
-        seed and the state determine; between slots it is interpolated, and divided by the root of the slot its
+    def _add_white(self, name: str, description: str, q: Symbols) -> None:
+        """Noise as a function of time: the same numbers in every simulator, in any order of steps.
+
+        In slot k it is a number of unit variance, the sum of four sines of a fast-turning phase that k, the seed and
+        the order of the source determine; between slots it is interpolated, and divided by the root of the slot its
         spectrum at low frequency is that of unit white noise.
         """
+        before = set(self.lets)
+        if "slot" not in q:
+            self._take(Let("slot", q.time / q.slot_time, "1", "position in noise slots"), q)
+            self._take(Let("slot_index", sp.floor(q.slot), "1", "noise slot"), q)
+        order = sum(n.startswith("xi_") for n in self.noise_lets)
+
+        def normal(k: sp.Expr) -> sp.Expr:
+            base = HASH_SLOT * k + HASH_SEED * q.seed + HASH_STATE * order
+            terms = [_scrambled(base + HASH_TERM * m) for m in range(HASH_TERMS)]
+            return sp.Add(*terms) * math.sqrt(2 / HASH_TERMS)
+
+        fraction = q.slot - q.slot_index
+        value = ((1 - fraction) * normal(q.slot_index) + fraction * normal(q.slot_index + 1)) / sp.sqrt(q.slot_time)
+        self._take(Let(f"xi_{name}", q.noise * value, "s^-0.5", description), q)
+        self.noise_lets += tuple(n for n in self.lets if n not in before)
+
+    def _add_noise(self, q: Symbols) -> None:
         first = next(s for s in self.states if s.name in self.noises)
-        chosen = slot_time(q, getattr(q, first.time_scale) / SLOTS)
-        self._take(chosen, q)
-        before = dict(self.lets)
-        self._take(Let("slot", q.time / q.slot_time, "1", "position in noise slots"), q)
-        self._take(Let("slot_index", sp.floor(q.slot), "1", "noise slot"), q)
-        for order, state in enumerate(self.noises):
-
-            def normal(k: sp.Expr, order: int = order) -> sp.Expr:
-                base = HASH_SLOT * k + HASH_SEED * q.seed + HASH_STATE * order
-                terms = [_scrambled(base + HASH_TERM * m) for m in range(HASH_TERMS)]
-                return sp.Add(*terms) * math.sqrt(2 / HASH_TERMS)
-
-            fraction = q.slot - q.slot_index
-            value = ((1 - fraction) * normal(q.slot_index) + fraction * normal(q.slot_index + 1)) / sp.sqrt(q.slot_time)
-            self._take(Let(f"xi_{state}", q.noise * value, "s^-0.5", f"unit white noise on {state}"), q)
+        if self.slot not in self.lets:
+            self._take(slot_time(q, getattr(q, first.time_scale) / SLOTS), q)
+        for state in self.noises:
+            self._add_white(state, f"unit white noise on {state}", q)
             self.rates[state] += self.noises[state] * getattr(q, f"xi_{state}")
-        self.noise_lets = tuple(k for k in self.lets if k not in before)
 
     def _check_use(self) -> None:
         for state in self.states:
@@ -472,6 +498,17 @@ class Model:
             Whether thermal noise is on.
         """
         return float(self.evaluate(self.slot, values)) if self.random or noise else None
+
+    @functools.cached_property
+    def constant_lets(self) -> tuple[str, ...]:
+        """Names of the intermediates that depend on parameters and temperature alone."""
+        fixed = {p.name for p in self.parameters} | {TEMPERATURE.name}
+        names: list[str] = []
+        for name, let in self.lets.items():
+            if {s.name for s in let.value.free_symbols} <= fixed:
+                fixed.add(name)
+                names.append(name)
+        return tuple(names)
 
     @functools.cached_property
     def quantities(self) -> dict[str, sp.Expr]:

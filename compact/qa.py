@@ -219,16 +219,23 @@ def parity(
         volts = rng.uniform(-reach, reach, (points, len(model.terminals) - 1))
         states = rng.uniform(-1, 1, (points, len(model.states)))
         ports = [t.name for t in model.terminals]
-        known = {f"v_{p}_{ports[-1]}": volts[:, k] for k, p in enumerate(ports[:-1])}
+        levels = {**{p: volts[:, k] for k, p in enumerate(ports[:-1])}, ports[-1]: np.zeros(points)}
+        known = {branch: levels[a] - levels[b] for branch, (a, b) in model.branches.items()}
         known |= {s.name: states[:, k] for k, s in enumerate(model.states)}
         settings = {**card.values, "temperature": temperature + ZERO_CELSIUS}
         names = [current.name for current in model.currents]
         names += [x for s in model.states for x in (f"rate_{s.name}", s.time_scale)]
         values = [np.broadcast_to(v, (points,)) for v in model.evaluate(names, {**settings, **known})]
         count = len(model.currents)
-        expected.append(
-            [*values[:count], *(r * t for r, t in zip(values[count::2], values[count + 1 :: 2], strict=True))]
-        )
+        terminal = [
+            sum(
+                i * ((branch.plus == p) - (branch.minus == p))
+                for i, branch in zip(values[:count], model.currents, strict=True)
+            )
+            for p in ports[:-1]
+        ]
+        moved = [r * t for r, t in zip(values[count::2], values[count + 1 :: 2], strict=True)]
+        expected.append([*terminal, *moved])
         for p in range(points):
             tag = f"{c}_{p}"
             forced = [*volts[p], *states[p]]
@@ -244,7 +251,7 @@ def parity(
     worst = 0.0
     for c, values in enumerate(expected):
         for k, value in enumerate(values):
-            sign = -1.0 if k < len(model.currents) else 1.0
+            sign = -1.0 if k < len(model.terminals) - 1 else 1.0
             measured = np.array([sign * waves[f"i(v{k}_{c}_{p})"][-1] for p in range(points)])
             scale = np.maximum(np.abs(value), 1e-3 * np.median(np.abs(value)))
             worst = max(worst, float(np.max(np.abs(measured - value) / scale)))
@@ -331,7 +338,7 @@ def _circuit_checks(card: ParameterSet, simulator: Simulator, points: int) -> It
     yield _flip_check(card, simulator)
     yield _retention_check(card, simulator)
     yield _energy_check(card, simulator)
-    if name != "reference" and card.definition.noises:
+    if name != "reference" and card.definition.has_noise:
         yield _noise_check(card, simulator)
 
 
