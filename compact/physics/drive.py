@@ -142,13 +142,13 @@ class Drive:
         assert current is not None
         return cls(current=(times, current * shape), field=field, spin_hall=spin_hall)
 
-    def frozen(self, at: float) -> Drive:
-        """The same, held at what it is just before `at` [s]; nothing flows before a pulse at 0."""
+    def frozen(self, at: float, after: bool = False) -> Drive:
+        """The same, held at what it is just before `at` [s] (nothing flows before a pulse), or just after."""
+        moment = math.nextafter(at, math.inf if after else -math.inf)
         held = {}
         for name in ("voltage", "current", "field", "spin_hall"):
             waveform: Waveform | None = getattr(self, name)
-            before = math.nextafter(at, -math.inf)
-            held[name] = None if waveform is None else Waveform(np.array([0.0]), waveform.at([before]), name)
+            held[name] = None if waveform is None else Waveform(np.array([0.0]), waveform.at([moment]), name)
         return Drive(**held)
 
 

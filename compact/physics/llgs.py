@@ -31,7 +31,7 @@ from compact.physics.ensemble import Ensemble, Probability
 from compact.physics.equilibrium import boltzmann, random_keys
 from compact.physics.macrospin import LARMOR, Macrospin
 
-__all__ = ["Drive", "Ensemble", "Probability", "StepWarning", "boltzmann", "simulate"]
+__all__ = ["Drive", "Ensemble", "Probability", "StepWarning", "boltzmann", "derivative", "simulate"]
 
 METHODS = ("heun", "rk4")
 STARTS = ("boltzmann", "equilibrated", "rest")
@@ -127,6 +127,31 @@ def simulate(
     with _reporter(progress) as report:
         run = _Run(device, drive, directions, state, thermal, method, step, seed, threshold, threads, report)
         return run.go(steps, every, traces)
+
+
+def derivative(device: Macrospin, directions: ArrayLike, drive: Drive | None = None) -> NDArray[np.float64]:
+    """dm/dt without thermal field, by the same compiled functions that `simulate` uses.
+
+    Parameters
+    ----------
+    device : Macrospin
+        Device.
+    directions : array_like, shape (n, 3)
+        Unit vectors m.
+    drive : Drive, optional
+        What drives the device, at t = 0.
+
+    Returns
+    -------
+    ndarray, shape (n, 3)
+        [1/s].
+    """
+    m = np.atleast_2d(np.asarray(directions, dtype=float))
+    step = 1e-15
+    run = _Run(device, (drive or Drive()).frozen(0.0, after=True), m, 1, False, "heun", step, 1, 0.0, 1, None)
+    rows, out = np.repeat(run.rows(0, 1)[:1], len(m), axis=0), np.empty((3, len(m)))
+    (kernels.derivative_full if run.full else kernels.derivative)(np.ascontiguousarray(m.T), rows, run.fixed, out)
+    return np.asarray(out.T / step)
 
 
 # -- arguments -----------------------------------------------------------------------------------------
@@ -325,7 +350,7 @@ class _Run:
         position: tuple[int, int],
     ) -> tuple[NDArray, NDArray]:
         steps = count * every
-        rows = self._rows(first, steps)
+        rows = self.rows(first, steps)
         sums, courses = np.zeros((count, self.blocks, 8)), np.zeros((count, traces, 3))
         cost = _STEP_COST * steps * kernels.LANES
         size = max(min(math.ceil(self.blocks / threads), math.ceil(_CHUNK_SECONDS / cost)), 1)
@@ -355,7 +380,7 @@ class _Run:
             raise
         return sums.sum(axis=1), courses
 
-    def _rows(self, first: int, steps: int) -> NDArray[np.float64]:
+    def rows(self, first: int, steps: int) -> NDArray[np.float64]:
         """What drives the motion at the beginning, (the middle) and the end of each step, as angles per step."""
         device, drive, unit = self.device, self.drive, self.unit
         # A billionth of a step inside the step, so that jumps between two steps are sharp.

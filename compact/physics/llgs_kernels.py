@@ -15,7 +15,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import float64, int64, njit, uint64
 
-__all__ = ["FULL_ROW", "LANES", "ROW", "Fixed", "advance", "advance_full", "normals"]
+__all__ = [
+    "FULL_ROW",
+    "LANES",
+    "ROW",
+    "Fixed",
+    "advance",
+    "advance_full",
+    "derivative",
+    "derivative_full",
+    "normals",
+    "words",
+]
 
 LANES = 64
 """Trajectories per block; a multiple of every vector width, so that no lane is computed differently from another."""
@@ -356,6 +367,14 @@ def advance(m, crossing, heat, blocks, total, rows, steps, every, first, o, sigm
             _record(mx, my, mz, heat[lo : lo + LANES], o, side, count, lo, sums[r, b], traces[r])
 
 
+@njit(**_OPTIONS)
+def derivative(m, rows, o, out):
+    """Motion without thermal field at the directions `m`, shape (3, n), with one row each; `out` is like `m`."""
+    for j in range(m.shape[1]):
+        f, g, h = _simple(m[0, j], m[1, j], m[2, j], 0.0, 0.0, 0.0, _row(rows, j), o)
+        out[0, j], out[1, j], out[2, j] = f, g, h
+
+
 # -- motion with voltages of its own, for current drive and self-heating --------------------------------
 
 
@@ -492,3 +511,13 @@ def advance_full(
             else:
                 _heun_full(mx, my, mz, vo, ht, cr, rows, r * every, every, (first, lo), o, sigma, keys, level, side)
             _record(mx, my, mz, ht, o, side, min(LANES, total - lo), lo, sums[r, b], traces[r])
+
+
+@njit(**_OPTIONS)
+def derivative_full(m, rows, o, out):
+    """Like `derivative`, at ambient temperature."""
+    for j in range(m.shape[1]):
+        v = 0.0
+        for _ in range(10):
+            f, g, h, v, _ = _complete(m[0, j], m[1, j], m[2, j], 0.0, 0.0, 0.0, _full_row(rows, j), _hot(0.0, o), v, o)
+            out[0, j], out[1, j], out[2, j] = f, g, h

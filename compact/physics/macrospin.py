@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +36,7 @@ from compact.errors import ParameterError, unknown
 from compact.parameters import ParameterSet
 from compact.physics.demagnetisation import demagnetising_factors, volume_of
 
-__all__ = ["LARMOR", "Macrospin"]
+__all__ = ["LARMOR", "Macrospin", "check_names"]
 
 LARMOR = GYROMAGNETIC * MU_0
 """Precession rate per field, gamma mu0 [rad m/(s A)]."""
@@ -168,6 +169,10 @@ class Macrospin:
                 f"'n' = {tuple(round(c, 6) for c in self.n)} must be three demagnetising factors of 0 or more that add "
                 f"up to 1, not to {sum(self.n):g}"
             )
+        if self.g_slope or self.tmr_slope:
+            from compact.models.conduction import check_conduction  # SymPy takes a moment to load
+
+            check_conduction(dataclasses.asdict(self))
         if self.temperature >= self.t_bloch:
             raise ParameterError(
                 f"'temperature' = {self.temperature:g} K is not below 't_bloch' = {self.t_bloch:g} K, where the "
@@ -219,7 +224,7 @@ class Macrospin:
             width = length
         if width > length:
             raise ParameterError(f"'width' = {width:g} m is above 'length' = {length:g} m; the long axis is x")
-        _check_names(others)
+        check_names(others)
         n = demagnetising_factors(shape, length, width, thickness)
         if not t_ox > 0:
             raise ParameterError(f"'t_ox' = {t_ox:g} m must be positive")
@@ -231,51 +236,13 @@ class Macrospin:
         return cls(ms=ms, volume=volume, h_k=scale * (k_i + k_u * thickness), alpha=alpha, **settings)
 
     @classmethod
-    def from_card(cls, card: ParameterSet, *, alpha: float, ms: float = 1e6, **others: Any) -> Macrospin:
-        """Macrospin that does what a card of the model `mtj` says, for a given damping.
+    def from_card(
+        cls, card: ParameterSet, *, alpha: float | None = None, ms: float | None = None, **others: Any
+    ) -> Macrospin:
+        """Macrospin of a card; see `compact.physics.macrospin_cards.from_card`."""
+        from compact.physics.macrospin_cards import from_card
 
-        The card fixes the moment, the anisotropy field and the torque: h_k from `tau_d`, the volume from `delta`,
-        polarisation and asymmetry from the critical currents. For unequal ones the efficiency agrees in both states,
-        and differs between them, where `mtj` takes it as linear in s.
-
-        Parameters
-        ----------
-        card : ParameterSet
-            Card of the model `mtj`.
-        alpha : float
-            Gilbert damping [1].
-        ms : float
-            Saturation magnetisation at `t_nom` [A/m]; without effect on the motion, as only the moment counts.
-        **others
-            Further fields of `Macrospin`, such as `h_ext` or `fl_2`.
-
-        Raises
-        ------
-        ParameterError
-            If the card is for another model, a name is not known, or the critical currents and the damping ask for an
-            efficiency above 2.
-        """
-        if card.model != "mtj":
-            raise ParameterError(f"card '{card.name}' is for the model {card.model}; mtj is expected")
-        _check_names(others)
-        if not 0 < alpha < 1:
-            raise ParameterError(f"'alpha' = {alpha:g} must be above 0 and below 1")
-        c = card.values
-        area = (c["diameter"] / c["diameter_ref"]) ** 2
-        h_k = (1 + alpha**2) / (alpha * LARMOR * c["tau_d"])
-        energy = c["delta"] * area * BOLTZMANN * c["t_nom"]
-        polarisation = 4 * ELECTRON_CHARGE * alpha / HBAR * energy / (c["ic_p2ap"] * area)
-        if polarisation > 2:
-            limit = alpha * 2 / polarisation
-            raise ParameterError(
-                f"'alpha' = {alpha:g} and ic_p2ap = {c['ic_p2ap']:g} A ask for a spin-torque efficiency of "
-                f"{polarisation:.3g}; alpha must be below {limit:.3g}"
-            )
-        settings: dict[str, Any] = {k: c[k] for k in ("tmr", "v_h", "tmr_slope", "g_slope", "g_curv", "tc_r")}
-        settings |= {"t_bloch": c["t_bloch"], "k_exponent": c["k_exponent"], "r_p": c["r_p"] / area}
-        settings |= {"h_ext": (0.0, 0.0, c["h_bias"] * h_k), "temperature": c["t_nom"]}
-        settings |= {"polarisation": polarisation, "asymmetry": math.sqrt(c["ic_p2ap"] / c["ic_ap2p"])}
-        return cls(ms=ms, volume=2 * energy / (MU_0 * ms * h_k), h_k=h_k, alpha=alpha, **(settings | others))
+        return from_card(card, alpha=alpha, ms=ms, **others)
 
     def replace(self, **values: Any) -> Macrospin:
         """Copy with some fields changed.
@@ -285,7 +252,7 @@ class Macrospin:
         ParameterError
             For an unknown field (with the nearest match) or a value out of range.
         """
-        _check_names(values)
+        check_names(values)
         return dataclasses.replace(self, **values)
 
     def at(self, temperature: float) -> Macrospin:
@@ -514,7 +481,8 @@ def _vector(name: str, value: object) -> Vector:
     return parts[0], parts[1], parts[2]
 
 
-def _check_names(values: dict[str, Any]) -> None:
+def check_names(values: Iterable[str]) -> None:
+    """Raise `ParameterError`, with the nearest match, if one is no field of `Macrospin`."""
     known = [f.name for f in dataclasses.fields(Macrospin)]
     for name in values:
         if name not in known:
