@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from compact.circuits.array_1t1mtj import Array1T1Mtj
 from compact.circuits.base import Circuit, Setting, Testbench
 from compact.circuits.cell_1t1mtj import Cell1T1Mtj
 from compact.circuits.pcsa import Pcsa
@@ -12,7 +13,9 @@ from compact.errors import CircuitError, unknown
 
 __all__ = ["CIRCUITS", "Circuit", "Setting", "Testbench", "get_circuit"]
 
-CIRCUITS: Mapping[str, Circuit] = MappingProxyType({circuit.name: circuit for circuit in (Cell1T1Mtj(), Pcsa())})
+CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
+    {circuit.name: circuit for circuit in (Cell1T1Mtj(), Pcsa(), Array1T1Mtj())}
+)
 
 
 def get_circuit(name: str) -> Circuit:

@@ -157,6 +157,23 @@ class Circuit:
         TechnologyError
             If the technology cannot be used.
         """
+        technology, values, netlist = self._start(card, technology, corner, noise, device, settings)
+        bench = self._bench(card, technology, values, netlist)
+        declared = {setting.name: setting for setting in self.settings}
+        for name, value in bench.settings.items():
+            declared[name].check(value)
+        return replace(bench, settings=dict(bench.settings))
+
+    def _start(
+        self,
+        card: ParameterSet,
+        technology: Technology | str,
+        corner: str,
+        noise: bool,
+        device: Any,
+        settings: Mapping[str, float],
+    ) -> tuple[Technology, dict[str, float | None], Netlist]:
+        """Technology at its corner, checked settings, and a netlist that knows the junction."""
         if card.model != "mtj":
             raise CircuitError(f"circuit '{self.name}' needs a card of model 'mtj', not '{card.model}'")
         if isinstance(technology, str):
@@ -175,10 +192,7 @@ class Circuit:
             netlist.use(device)
         else:
             netlist.use(card, "mtj", corner=corner if corner in CORNERS else "tt", noise=noise)
-        bench = self._bench(card, technology, values, netlist)
-        for name, value in bench.settings.items():
-            declared[name].check(value)
-        return replace(bench, settings=dict(bench.settings))
+        return technology, values, netlist
 
     def measures(self, waveforms: Waveforms, bench: Testbench) -> list[Measure]:
         """Figures of merit with their limits, from a simulation of a testbench."""

@@ -69,7 +69,7 @@ class Cell1T1Mtj(Circuit):
     def _bench(
         self, card: ParameterSet, technology: Technology, values: Mapping[str, float | None], netlist: Netlist
     ) -> Testbench:
-        s = _sized(Junction(card), technology, values)
+        s = sized(Junction(card), technology, values)
         suffix = "_io" if s["io"] else ""
         smallest = {kind: technology.device(kind + suffix).min_width for kind in ("nmos", "pmos")}
         widths = {key: s[key] for key in ("w_access", "w_up_sl", "w_up_bl", "w_down")}
@@ -149,7 +149,7 @@ class Cell1T1Mtj(Circuit):
         ]
 
 
-def _sized(junction: Junction, technology: Technology, values: Mapping[str, float | None]) -> dict[str, float]:
+def sized(junction: Junction, technology: Technology, values: Mapping[str, float | None]) -> dict[str, float]:
     """All settings, what was left open derived from the card and the drive law of the transistors."""
     given = {name: value for name, value in values.items() if value is not None}
     choices = [bool(given["io"])] if "io" in given else [False, True]

@@ -13,7 +13,11 @@ from compact.errors import CircuitError, TechnologyError
 from compact.technology import get_technology
 
 NAMES = ("generic", "sky130", "gf180")
-FIGURES = {"cell_1t1mtj": ("write_latency", "write_energy"), "pcsa": ("delay", "energy")}
+FIGURES = {
+    "cell_1t1mtj": ("write_latency", "write_energy"),
+    "array_1t1mtj": ("write_latency", "write_energy"),
+    "pcsa": ("delay", "energy"),
+}
 
 
 JUNCTIONS = ("ikeda_2010", "garcia_redondo_2021")
@@ -50,7 +54,7 @@ def test_works_at_corners(ngspice, circuit, corner):
     typical, _ = simulate(ngspice, circuit, "garcia_redondo_2021", "generic")
     measures, _ = simulate(ngspice, circuit, "garcia_redondo_2021", "generic", corner=corner)
     assert [f"{m.name} = {m.value:g}" for m in measures.values() if not m.passed] == []
-    key = {"cell_1t1mtj": "write_latency_ap", "pcsa": "delay_0"}[circuit]
+    key = {"cell_1t1mtj": "write_latency_ap", "array_1t1mtj": "write_latency", "pcsa": "delay_0"}[circuit]
     if corner in ("ff", "ss"):
         assert (measures[key].value < typical[key].value) == (corner == "ff")
 
