@@ -79,10 +79,10 @@ SLOTS = 100
 # terms and states of a run come near each other on the circle; the gains then make neighbours independent.
 HASH_GAINS = 1e4, 1e5
 # Ten digits, because ngspice keeps eleven of a number in a source.
-HASH_SLOT, HASH_SEED, HASH_TERM, HASH_STATE = (
-    round(2 * math.pi * x, 9)
-    for x in ((math.sqrt(5) - 1) / 2, math.sqrt(2) - 1, math.sqrt(3) - 1, (math.sqrt(13) - 3) / 2)
-)
+TURNS = (math.sqrt(5) - 1) / 2, math.sqrt(2) - 1, math.sqrt(3) - 1, (math.sqrt(13) - 3) / 2
+HASH_SLOT, HASH_SEED, HASH_TERM, HASH_STATE = (round(2 * math.pi * x, 9) for x in TURNS)
+TURN = 10**8
+TURN_SLOT, TURN_SEED, TURN_STATE = (round(TURN * TURNS[k]) for k in (0, 1, 3))
 HASH_TERMS = 4
 
 
@@ -216,8 +216,12 @@ def slot_time(q: Symbols, suitable: sp.Expr) -> Let:
 
 def uniform_number(q: Symbols, index: sp.Expr, stream: int = 0) -> sp.Expr:
     """A number uniform in [0, 1] that `index`, the seed and the stream determine, independent of all others."""
+    # Whole turns are dropped here, in integers, so that every simulator does it exactly: each reduces a large phase in
+    # its own way, and a difference of 1e-12 in it makes another number.
+    steps = TURN_SLOT * index + TURN_SEED * q.seed + TURN_STATE * sp.Integer(stream)
+    phase = sp.Float(2 * math.pi / TURN) * (steps - TURN * sp.floor(steps / TURN))
     # Not asin: the Verilog-A compiler takes asin(sin(x)) for x, wherever x may be.
-    return sp.acos(_scrambled(HASH_SLOT * index + HASH_SEED * q.seed + HASH_STATE * stream)) / sp.pi
+    return sp.acos(_scrambled(phase)) / sp.pi
 
 
 def _scrambled(phase: sp.Expr) -> sp.Expr:
@@ -314,7 +318,8 @@ class Model:
                 self._add_white(item.name, item.description, symbols)
             else:
                 self._take(item, symbols)
-        tracks = any(TRACK_PARAMETER.name in str(self.expand(e).free_symbols) for e in self.statics.values())
+        everything = [*self.statics.values(), *(let.value for let in self.lets.values())]
+        tracks = any(getattr(symbols, TRACK_PARAMETER.name) in e.free_symbols for e in everything)
         self.parameters = (
             *self.declared_parameters,
             *([TRACK_PARAMETER] if tracks else []),
