@@ -23,6 +23,7 @@ __all__ = [
     "Noise",
     "Output",
     "Rate",
+    "Remainder",
     "SmoothPositive",
     "State",
     "Static",
@@ -216,10 +217,10 @@ def slot_time(q: Symbols, suitable: sp.Expr) -> Let:
 
 def uniform_number(q: Symbols, index: sp.Expr, stream: int = 0) -> sp.Expr:
     """A number uniform in [0, 1] that `index`, the seed and the stream determine, independent of all others."""
-    # Whole turns are dropped here, in integers, so that every simulator does it exactly: each reduces a large phase in
-    # its own way, and a difference of 1e-12 in it makes another number.
+    # Whole turns are dropped in integers, so that every simulator does it exactly: each reduces a large phase in its
+    # own way, and a difference of 1e-12 in it makes another number.
     steps = TURN_SLOT * index + TURN_SEED * q.seed + TURN_STATE * sp.Integer(stream)
-    phase = sp.Float(2 * math.pi / TURN) * (steps - TURN * sp.floor(steps / TURN))
+    phase = sp.Float(round(2 * math.pi, 9) / TURN) * Remainder(steps, TURN)
     # Not asin: the Verilog-A compiler takes asin(sin(x)) for x, wherever x may be.
     return sp.acos(_scrambled(phase)) / sp.pi
 
@@ -271,6 +272,19 @@ class SmoothPositive(sp.Function):
 
     def _numpycode(self, printer: Any, **settings: Any) -> str:
         return str(printer._print(self.rewritten()))
+
+
+class Remainder(sp.Function):
+    """Remainder x - n floor(x/n) in one piece: SymPy would spread factors over its terms, and rounding with them."""
+
+    nargs = 2
+
+    def _eval_is_real(self) -> bool:
+        return True
+
+    def _numpycode(self, printer: Any, **settings: Any) -> str:
+        x, n = (printer._print(a) for a in self.args)
+        return f"(({x}) - {n}*floor(({x})/{n}))"
 
 
 def smooth_positive(x: sp.Expr, width: float = 1e-6) -> sp.Expr:

@@ -11,7 +11,7 @@ from sympy.printing.codeprinter import CodePrinter
 from sympy.printing.precedence import PRECEDENCE, precedence
 
 from compact.errors import EmitError
-from compact.model import SmoothPositive
+from compact.model import Remainder, SmoothPositive
 
 __all__ = ["NgspicePrinter", "TargetPrinter", "VerilogAPrinter", "number"]
 
@@ -135,6 +135,10 @@ class TargetPrinter(CodePrinter):
         if name not in self.functions:
             raise self._fail(f"function '{name}'")
         return f"{self.functions[name]}({', '.join(self._print(a) for a in expr.args)})"
+
+    def _print_Remainder(self, expr: Remainder) -> str:
+        x, n = map(self._print, expr.args)
+        return f"({x} - {n}*floor(({x})/{n}))"
 
     def _print_SmoothPositive(self, expr: SmoothPositive) -> str:
         x = self._print(expr.args[0])
