@@ -11,6 +11,7 @@ import math
 import operator
 import os
 import re
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -307,11 +308,28 @@ def get_technology(name: str | Path, corner: str = "tt") -> Technology:
 
 
 def cache_dir() -> Path:
-    """Where text that takes long to derive is kept: $SPINBRICKS_CACHE, else the user's cache directory."""
+    """Where text that takes long to derive is kept: $SPINBRICKS_CACHE, else the user's cache directory.
+
+    Where that cannot be written, a folder of this process's own that goes with it.
+    """
     base = os.environ.get("SPINBRICKS_CACHE")
-    if base:
-        return Path(base)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spinbricks"
+    folder = Path(base or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spinbricks")
+    return folder if _writable(folder) else Path(_own_folder().name)
+
+
+@lru_cache
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@lru_cache
+def _own_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="spinbricks-cache-")
 
 
 # ------------------------------------------------------------------------------------ descriptions

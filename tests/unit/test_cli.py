@@ -193,3 +193,11 @@ def test_output_into_a_pipe_is_plain(tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout and "…" not in done.stdout
     assert not done.stderr
     assert spinbricks("list", "cards", PYTHONIOENCODING="ascii").returncode == 0
+
+
+def test_a_home_that_takes_no_files_is_no_obstacle(simulator: Simulator, tmp_path: Path) -> None:
+    nowhere = {"HOME": "/proc/none", "SPINBRICKS_CACHE": "/proc/none", "XDG_CACHE_HOME": "", "MPLCONFIGDIR": ""}
+    arguments = ("simulate", "pcsa", "-c", "ikeda_2010", "-s", simulator.name, "-o", str(tmp_path))
+    done = spinbricks(*arguments, cwd=tmp_path, **nowhere)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
