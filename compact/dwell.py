@@ -1,0 +1,557 @@
+"""Dwell times of junctions that flicker: from traces or tables, and cards fitted to them."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import lmfit
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from compact.errors import DataError, ParameterError
+from compact.parameters import ParameterSet, Provenance
+from compact.roles import Role, read_roles
+from compact.units import format_si
+from compact.writing import AxialDrive
+
+__all__ = ["DwellFit", "DwellTable", "Dwells", "dwell_times", "fit_dwells", "read_dwells", "read_trace"]
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+TABLE_ROLES = {
+    "dwell_p": Role("s", r"(dwell|tau|t)[ _-]*p$|^parallel"),
+    "dwell_ap": Role("s", r"(dwell|tau|t)[ _-]*ap$|^anti"),
+    "voltage": Role("V", r"(^|[^a-z])(v|u|volts?|voltage|bias)([^a-z]|$)"),
+    "current": Role("A", r"(^|[^a-z])(i|curr|current)([^a-z]|$)"),
+    "count": Role("1", r"^(n|count|counts|events|dwells)$"),
+}
+TRACE_ROLES = {
+    "time": Role("s", r"^(t|time|seconds?)([^a-z]|$)"),
+    "resistance": Role("Ohm", r"(^|[^a-z])(r|res|resistance)([^a-z]|$)"),
+    "voltage": Role("V", r"(^|[^a-z])(v|u|volts?|voltage|signal)([^a-z]|$)"),
+    "current": Role("A", r"(^|[^a-z])(i|curr|current)([^a-z]|$)"),
+}
+MIN_DWELLS = 5
+VAGUE = 0.5
+"""Relative standard error from which on a parameter counts as not determined."""
+FREE = {
+    "mtj": ("delta", "tau_d", "ic_p2ap", "ic_ap2p", "h_bias"),
+    "telegraph": ("delta", "tau_0", "vc_p2ap", "vc_ap2p", "h_bias"),
+}
+"""What dwell times may determine, by model."""
+GIVE_UP = {"mtj": ("tau_d", "delta"), "telegraph": ("tau_0", "delta")}
+"""What is held, in this order, where the data leave a line of values open."""
+OTHER_REASON = "dwell times do not show it"
+
+
+# --------------------------------------------------------------------------------------------- traces
+
+
+@dataclass(frozen=True)
+class Dwells:
+    """Dwell times of the two states of one trace.
+
+    Parameters
+    ----------
+    low, high : ndarray
+        Complete dwells in the low and in the high state [s]; those cut off by the ends of the trace are left out.
+    levels : tuple of float
+        The two levels, in the unit of the trace.
+    step : float
+        Time between samples [s].
+    """
+
+    low: FloatArray
+    high: FloatArray
+    levels: tuple[float, float]
+    step: float
+
+    def mean(self, high: bool) -> tuple[float, float]:
+        """Mean dwell time of a state and its standard error [s], freed from the rounding to whole samples.
+
+        Parameters
+        ----------
+        high : bool
+            Whether of the high state.
+
+        Raises
+        ------
+        DataError
+            If there are fewer than five dwells.
+        """
+        times = self.high if high else self.low
+        if len(times) < MIN_DWELLS:
+            raise DataError(f"{len(times)} complete dwells are too few for a mean; {MIN_DWELLS} are needed")
+        samples = float(times.mean()) / self.step
+        mean = self.step / -math.log1p(-1 / max(samples, 1.0 + 1e-9))
+        return mean, mean / math.sqrt(len(times))
+
+    def exponential(self, high: bool) -> float:
+        """Kolmogorov-Smirnov probability that the dwells of a state are exponential with their own mean."""
+        from scipy.stats import kstest
+
+        times = self.high if high else self.low
+        mean, _ = self.mean(high)
+        jitter = np.random.default_rng(0).random(len(times)) * self.step
+        return float(kstest(times - self.step + jitter, "expon", args=(0, mean)).pvalue)
+
+
+def dwell_times(time: ArrayLike, signal: ArrayLike, source: str = "trace") -> Dwells:
+    """Find the dwells of a two-level trace.
+
+    The levels are those of the two groups of samples; a state changes when the signal passes three quarters of the way
+    to the other level, so that noise does not count as a change.
+
+    Parameters
+    ----------
+    time : array_like (n,)
+        Evenly spaced times [s].
+    signal : array_like (n,)
+        Resistance, voltage or current.
+    source : str
+        Name for error messages.
+
+    Returns
+    -------
+    Dwells
+
+    Raises
+    ------
+    DataError
+        If times go back or are uneven, the trace is constant or shows no two levels.
+    """
+    t, y = np.asarray(time, dtype=float), np.asarray(signal, dtype=float)
+    if t.ndim != 1 or t.shape != y.shape or t.size < 20:
+        raise DataError(f"{source}: a trace needs 20 samples or more, and as many times as values")
+    if not (np.all(np.isfinite(t)) and np.all(np.isfinite(y))):
+        raise DataError(f"{source}: a value is not finite")
+    steps = np.diff(t)
+    back = np.flatnonzero(steps <= 0)
+    if back.size:
+        raise DataError(
+            f"{source}: time goes back at sample {back[0] + 2}: {t[back[0] + 1]:g} s after {t[back[0]]:g} s"
+        )
+    step = float(np.median(steps))
+    if np.any(np.abs(steps - step) > 0.02 * step):
+        raise DataError(f"{source}: samples are not evenly spaced")
+    if np.ptp(y) <= 1e-9 * np.abs(y).max():
+        raise DataError(f"{source}: the trace is constant")
+    low, high = np.quantile(y, [0.02, 0.98])
+    if high <= low:
+        low, high = y.min(), y.max()
+    for _ in range(50):  # two means
+        upper = y > (low + high) / 2
+        new = float(y[~upper].mean()), float(y[upper].mean())
+        if new == (low, high):
+            break
+        low, high = new
+    scatter = float(np.sqrt((np.var(y[upper]) * upper.sum() + np.var(y[~upper]) * (~upper).sum()) / y.size))
+    if high - low < 4 * scatter:
+        raise DataError(
+            f"{source}: no two levels: the groups are only {(high - low) / scatter:.2g} standard deviations apart"
+        )
+    up, down = low + 0.75 * (high - low), low + 0.25 * (high - low)
+    mark = np.where(y > up, 1, np.where(y < down, -1, 0))
+    last = np.maximum.accumulate(np.where(mark != 0, np.arange(y.size), 0))
+    state = mark[last]
+    edges = np.flatnonzero(np.diff(state[last[0] :]) != 0) + 1
+    lengths, states = np.diff(edges) * step, state[edges[:-1]] if edges.size else np.array([])
+    return Dwells(lengths[states < 0], lengths[states > 0], (low, high), step)
+
+
+def read_trace(path: str | Path, columns: str | Mapping[str, str] | None = None) -> Dwells:
+    """Read a trace of time and resistance, voltage or current, and find its dwells.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        Text with two columns or more.
+    columns : str or mapping of str to str, optional
+        Column of each role, such as "time=1,resistance=2".
+
+    Raises
+    ------
+    DataError
+        In one line that names what is wrong.
+    """
+    table = read_roles(path, TRACE_ROLES, columns)
+    signals = [k for k in ("resistance", "voltage", "current") if k in table.columns]
+    if "time" not in table.columns or not signals:
+        raise DataError(f"{table.source}: cannot tell time and signal; name them: --columns 'time=1,resistance=2'")
+    return dwell_times(table.columns["time"], table.columns[signals[0]], table.source)
+
+
+# --------------------------------------------------------------------------------------------- tables
+
+
+@dataclass(frozen=True)
+class DwellTable:
+    """Mean dwell times against bias.
+
+    Parameters
+    ----------
+    dwell_p, dwell_ap : array_like (n,)
+        Mean dwell times of the parallel and the antiparallel state [s].
+    voltage, current : array_like (n,), optional
+        One of them: bias [V or A], positive towards parallel.
+    count_p, count_ap : array_like (n,) or float
+        Number of dwells behind each mean; errors are mean / sqrt(number).
+    source, sha256 : str
+        Name and hash of the file.
+    notes : tuple of str
+        What was assumed.
+
+    Raises
+    ------
+    DataError
+        If a dwell time or count is not positive, or columns differ in length.
+    """
+
+    dwell_p: FloatArray
+    dwell_ap: FloatArray
+    voltage: FloatArray | None = None
+    current: FloatArray | None = None
+    count_p: FloatArray | float = 1000.0
+    count_ap: FloatArray | float = 1000.0
+    source: str = "arrays"
+    sha256: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        size = np.atleast_1d(np.asarray(self.dwell_p, dtype=float)).size
+        for name in ("dwell_p", "dwell_ap", "voltage", "current", "count_p", "count_ap"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            array = np.atleast_1d(np.array(value, dtype=float))
+            if array.ndim != 1 or array.size not in (1, size):
+                raise DataError(f"{self.source}: {name} has {array.size} values, dwell_p has {size}")
+            array = np.broadcast_to(array, (size,))
+            wrong = ~np.isfinite(array) | ((array <= 0) if name not in ("voltage", "current") else False)
+            if np.any(wrong):
+                k = int(np.flatnonzero(wrong)[0])
+                raise DataError(f"{self.source}: {name} = {array[k]:g} at point {k + 1} is not possible")
+            object.__setattr__(self, name, array)
+        if (self.voltage is None) == (self.current is None):
+            raise DataError(f"{self.source}: either voltages or currents are needed")
+
+    @property
+    def quantity(self) -> Literal["voltage", "current"]:
+        """What was applied."""
+        return "voltage" if self.current is None else "current"
+
+    @property
+    def unit(self) -> str:
+        """Its unit."""
+        return "V" if self.current is None else "A"
+
+    @property
+    def level(self) -> FloatArray:
+        """Bias [V or A], shape (n,)."""
+        level = self.voltage if self.current is None else self.current
+        assert level is not None
+        return level
+
+    @classmethod
+    def from_traces(
+        cls, dwells: Sequence[Dwells], *, voltage: ArrayLike | None = None, current: ArrayLike | None = None,
+        high_is_parallel: bool = False,
+    ) -> DwellTable:  # fmt: skip
+        """Table from traces at several biases; the high level is antiparallel, as of a resistance, unless said."""
+        means = {high: [d.mean(high)[0] for d in dwells] for high in (True, False)}
+        counts = {high: [len(d.high if high else d.low) for d in dwells] for high in (True, False)}
+        p, ap = high_is_parallel, not high_is_parallel
+        return cls(
+            np.array(means[p]),
+            np.array(means[ap]),
+            None if voltage is None else np.asarray(voltage, dtype=float),
+            None if current is None else np.asarray(current, dtype=float),
+            np.array(counts[p], dtype=float),
+            np.array(counts[ap], dtype=float),
+            source="traces",
+        )
+
+
+def read_dwells(
+    path: str | Path, columns: str | Mapping[str, str] | None = None, *, count: float | None = None
+) -> DwellTable:
+    """Read a table of bias and mean dwell times.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        Text with the columns `voltage` or `current`, `dwell_p`, `dwell_ap` and, if need be, `count`.
+    columns : str or mapping of str to str, optional
+        Column of each role.
+    count : float, optional
+        Number of dwells behind each mean, where the file does not say it.
+
+    Raises
+    ------
+    DataError
+        In one line that names what is wrong.
+    """
+    table = read_roles(path, TABLE_ROLES, columns)
+    found: dict[str, Any] = dict(table.columns)
+    lacking = [k for k in ("dwell_p", "dwell_ap") if k not in found]
+    if lacking:
+        raise DataError(
+            f"{table.source}: cannot tell which column is {' and '.join(lacking)}; name them with --columns, e.g. "
+            f"--columns 'voltage=1,dwell_p=2,dwell_ap=3'"
+        )
+    number = found.pop("count", count)
+    if number is None:
+        raise DataError(f"{table.source}: the likelihood needs the number of dwells: a column n, or one for all")
+    return DwellTable(
+        **found, count_p=number, count_ap=number, source=table.source, sha256=table.sha256, notes=table.notes
+    )
+
+
+# ------------------------------------------------------------------------------------------------ fit
+
+
+@dataclass(frozen=True)
+class DwellFit:
+    """Fit of a card to dwell times.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        The device.
+    table : DwellTable
+        The data.
+    rms : float
+        Root mean square of the logarithmic residuals of the dwell times [1].
+    dispersion : float
+        Chi squared per degree of freedom.
+    """
+
+    card: ParameterSet
+    table: DwellTable
+    rms: float
+    dispersion: float
+
+    def predict(self, level: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Dwell times of the parallel and the antiparallel state [s] at biases [V or A]."""
+        logs = _log_dwells(self.card, self.table.quantity, np.asarray(level, dtype=float))
+        return np.exp(logs[0]), np.exp(logs[1])
+
+    def report(self) -> str:
+        """What was fitted, how well, and what was not determined, as plain text."""
+        card = self.card
+        lines = [f"{card.name}: model {card.model}, {card.provenance.method}", ""]
+        lines += [
+            f"{self.table.source}: {self.table.level.size} biases; rms of ln(dwell) {self.rms:.3g}",
+            "",
+            "parameters",
+        ]
+        for parameter, value, error in card.table():
+            if error is not None:
+                lines.append(f"  {parameter.name:10s} {format_si(value, parameter.unit, error)}")
+        lines += [f"  correlation of {a} and {b}: {r:+.3f}" for (a, b), r in card.correlations.items() if abs(r) > 0.5]
+        lines += ["", "not determined by the data"]
+        reasons: dict[str, list[str]] = {}
+        for key, why in card.undetermined.items():
+            reasons.setdefault(why, []).append(f"{key} = {card.values[key]:g}")
+        lines += [f"  {', '.join(names)}: {why}" for why, names in reasons.items()]
+        return "\n".join([*lines, *(["", "notes", *(f"  {n}" for n in card.notes)] if card.notes else [])]) + "\n"
+
+    def plot(self, path: str | Path) -> Path:
+        """Draw data and fitted law to a PNG, SVG or PDF file; the file."""
+        from compact.probabilityplot import plot_dwells  # matplotlib is slow to import
+
+        return plot_dwells(self, path)
+
+
+def _log_dwells(card: ParameterSet, quantity: str, level: FloatArray) -> FloatArray:
+    """Logarithms of the dwell times [s] of both states, shape (2, n)."""
+    if card.model == "telegraph":
+        if quantity == "current":
+            raise ParameterError("model telegraph is fitted to dwell times against voltage, not current")
+        pair = card.definition.evaluate(
+            ("dwell_p", "dwell_ap"),
+            dict(card.values) | {"v_fl_rl": level, "z": 0.0, "temperature": card.values["t_nom"]},
+        )
+        return np.log(np.stack([np.broadcast_to(x, level.shape) for x in pair]))
+    drive = AxialDrive.of(card)
+    solver = drive.solve("voltage" if quantity == "voltage" else "current", level, np.ones(level.shape), cells=100)
+    to_parallel, to_antiparallel = solver.log_escape()
+    return math.log(drive.tau) - np.stack((to_antiparallel, to_parallel))
+
+
+def fit_dwells(
+    table: DwellTable,
+    *,
+    model: Literal["mtj", "telegraph"] = "mtj",
+    card: ParameterSet | None = None,
+    name: str | None = None,
+    vary: Iterable[str] | None = None,
+    temperature: float | None = None,
+    citation: str = "",
+) -> DwellFit:
+    """Fit barrier, critical bias, attempt time and stray field to dwell times of both states.
+
+    For `mtj` the dwell times are those of the Fokker-Planck equation under the card's own drive, without the
+    approximation of a high barrier; for `telegraph` those of its law.
+
+    Parameters
+    ----------
+    table : DwellTable
+        The data.
+    model : {"mtj", "telegraph"}
+        Model of the card.
+    card : ParameterSet, optional
+        What is known of the device, and values for what is not fitted.
+    name : str, optional
+        Name of the card.
+    vary : iterable of str, optional
+        What may be fitted, by default all that dwell times can tell, see `FREE`.
+    temperature : float, optional
+        Temperature of the measurement [K].
+    citation : str
+        Publication of the data.
+
+    Returns
+    -------
+    DwellFit
+
+    Raises
+    ------
+    DataError
+        If there are fewer points than parameters.
+    ParameterError
+        For a name or value that is not allowed.
+    """
+    base = card or ParameterSet(model, "assumed", values={"delta": 8.0})
+    if base.model not in FREE:
+        raise ParameterError(f"model '{base.model}' cannot be fitted to dwell times; {', '.join(FREE)} can")
+    if temperature is not None:
+        base = base.replace(t_nom=float(temperature))
+    names = [n for n in FREE[base.model] if n in (FREE[base.model] if vary is None else tuple(vary))]
+    if len(names) < len(tuple(vary or ())):
+        raise ParameterError(f"only {', '.join(FREE[base.model])} can be fitted to dwell times")
+    level = table.level
+    if 2 * level.size < len(names) + 1 or np.ptp(level) == 0:
+        raise DataError(f"{table.source}: {level.size} biases are too few for {len(names)} parameters")
+    measured = np.log(np.stack((table.dwell_p, table.dwell_ap)))
+    weight = np.sqrt(np.stack((np.asarray(table.count_p), np.asarray(table.count_ap))))
+
+    def values(parameters: Mapping[str, float]) -> dict[str, float]:
+        return {k.removeprefix("log_"): math.exp(v) if k.startswith("log_") else v for k, v in parameters.items()}
+
+    def residual(parameters: lmfit.Parameters) -> FloatArray:
+        trial = base.replace(None, **values(parameters.valuesdict()))
+        return ((measured - _log_dwells(trial, table.quantity, level)) * weight).ravel()
+
+    def solve() -> Any:
+        return min((_solve(residual, base, names, start, table) for start in _starts(base, names)), key=_quality)
+
+    undetermined: dict[str, str] = {}
+    result = solve()
+    for held in GIVE_UP[base.model]:
+        errors = _vague(result, names)
+        if errors and held in names:
+            partners = ", ".join(f"{k} ({100 * v:.0f} %)" for k, v in errors.items())
+            undetermined[held] = f"these data leave a line of values open (errors with all free: {partners}); assumed"
+            names.remove(held)
+            result = solve()
+    best = values(result.params.valuesdict())
+    scale = math.sqrt(max(result.redchi, 1.0))
+    fitted = base.replace(None, **best)
+    stderr = {}
+    for key in names:
+        parameter = result.params.get(f"log_{key}") or result.params[key]
+        if parameter.stderr is not None:
+            stderr[key] = parameter.stderr * scale * (1.0 if key == "h_bias" else best[key])
+    correlations = {}
+    if result.covar is not None:
+        root = np.sqrt(np.diag(result.covar))
+        plain = [n.removeprefix("log_") for n in result.var_names]
+        for a, first in enumerate(plain):
+            for b, second in enumerate(plain[:a]):
+                correlations[second, first] = float(np.clip(result.covar[a, b] / (root[a] * root[b]), -1, 1))
+    for declared in fitted.definition.declared_parameters:
+        if declared.scope == "model" and declared.name not in {*stderr, *undetermined}:
+            undetermined[declared.name] = OTHER_REASON
+    notes = list(table.notes)
+    if result.redchi > 2:
+        notes.append(f"dwell times scatter {scale:.2g} times more about the law than their number explains")
+    left = measured - _log_dwells(fitted, table.quantity, level)
+    rms = float(np.sqrt(np.mean(left**2)))
+    stem = re.sub(r"[^a-z0-9]+", "_", Path(table.source).stem.lower()).strip("_") or "dwells"
+    found = dataclasses.replace(
+        fitted,
+        name=name or (stem if stem[:1].isalpha() else f"fit_{stem}")[:60],
+        stderr=stderr,
+        correlations=correlations,
+        undetermined=undetermined,
+        notes=tuple(dict.fromkeys(notes)),
+        derived={},
+        provenance=Provenance(
+            source=table.source,
+            sha256=table.sha256,
+            date=datetime.date.today().isoformat(),
+            method="mean dwell times of both states against bias, maximum likelihood",
+            citation=citation,
+            quality={"rms_log_dwell": rms, "dispersion": float(result.redchi), "biases": float(level.size)},
+        ),
+    )
+    return DwellFit(found, table, rms, float(result.redchi))
+
+
+def _quality(result: Any) -> float:
+    return float(result.chisqr) if np.isfinite(result.chisqr) else math.inf
+
+
+def _starts(base: ParameterSet, names: Sequence[str]) -> list[dict[str, float]]:
+    deltas = (5.0, 10.0, 20.0, 40.0) if "delta" in names else (base.values["delta"],)
+    return [{"delta": delta} for delta in deltas]
+
+
+def _solve(
+    residual: Any, base: ParameterSet, names: Sequence[str], start: Mapping[str, float], table: DwellTable
+) -> Any:
+    """Fit from one start: pace and critical bias guessed from the mean and the slope of the logarithms."""
+    delta = start["delta"]
+    mean = math.exp(float(np.mean(np.log(table.dwell_p) + np.log(table.dwell_ap)) / 2))
+    ratio = np.log(table.dwell_p / table.dwell_ap)
+    slope = float(np.polyfit(table.level, ratio, 1)[0])
+    critical = 4 * delta / max(abs(slope), 1e-30)
+    guess = {"delta": delta, "h_bias": 0.0}
+    guess |= {"tau_0": mean * math.exp(-delta), "vc_p2ap": critical, "vc_ap2p": critical}
+    guess |= {"tau_d": mean * math.exp(-delta) * 4 * math.sqrt(delta / math.pi) * delta**0.5}
+    if base.model == "mtj":
+        drive = AxialDrive.of(base)
+        current = critical if table.quantity == "current" else critical / _resistance(drive)
+        guess |= {"ic_p2ap": current, "ic_ap2p": current}
+    parameters = lmfit.Parameters()
+    for name in names:
+        declared = base.definition.parameter(name)
+        if name == "h_bias":
+            parameters.add(name, 0.0, min=-0.9, max=0.9)
+            continue
+        low, high = math.log(max(declared.low, 1e-15)), math.log(declared.high)
+        parameters.add(f"log_{name}", min(max(math.log(guess[name]), low + 0.01), high - 0.01), min=low, max=high)
+    return lmfit.minimize(residual, parameters, method="least_squares", max_nfev=60, x_scale="jac")
+
+
+def _resistance(drive: AxialDrive) -> float:
+    return 1e-3 / float(drive.model.evaluate("i", dict(drive.values) | {"v_fl_rl": 1e-3, "z": 0.0}))
+
+
+def _vague(result: Any, names: Sequence[str]) -> dict[str, float]:
+    scale = math.sqrt(max(result.redchi, 1.0))
+    found = {}
+    for name in names:
+        parameter = result.params.get(f"log_{name}") or result.params[name]
+        error = math.inf if parameter.stderr is None else parameter.stderr * scale
+        if not error < VAGUE:
+            found[name] = min(error, 99.0)
+    return found
