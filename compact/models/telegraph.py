@@ -102,8 +102,10 @@ class Telegraph(Model):
         yield Let("chance", chance, "1", "probability of a kick in this slot", node=True)
         yield Let("dice", uniform_number(q, q.slot_index), "1", "random number of this slot")
         yield Let("kick", (1 + sp.sign(q.chance - q.dice)) / 2, "1", "1 in slots with a kick", node=True)
+        # On its own: the Verilog-A compiler gets 2 - 2 kick wrong.
+        yield Let("stay", 1 - q.kick, "1", "1 in slots without a kick")
         towards = 1 - 2 * q.odd - q.z
-        yield Rate("z", (q.kick * towards + 2 * (1 - q.kick) * q.z * (1 - q.z * q.z)) / q.settle)
+        yield Rate("z", (q.kick * towards + 2 * q.stay * q.z * (1 - q.z * q.z)) / q.settle)
         yield Static("z", q.state)
 
         yield Output("dwell_p", 1 / q.rate_p, "s", "mean dwell time of the parallel state at this bias")
