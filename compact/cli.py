@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import compact
-from compact import asked
+from compact import asked, wer
 from compact.errors import SpinbricksError, unknown
 from compact.terminal import Failed, Terminal, WrongUse, report_error
 
@@ -376,6 +376,9 @@ def doctor(
         for command in mends:
             terminal.say(f"  {command}")
     terminal.result("doctor", ok=not any(f.failed for f in findings), findings=findings)
+
+
+wer.register(app)
 
 
 # ---------------------------------------------------------------------------------------- entry point

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -49,6 +49,7 @@ REASONS = {
     "k_exponent": "all data are at one temperature",
 }
 OTHER_REASON = "switching probabilities do not show it"
+GIVEN = "given with the data, not fitted"
 
 
 @dataclass(frozen=True)
@@ -365,6 +366,8 @@ class Comparison:
         Factor on the amplitudes with which it would predict best [1].
     rms_scaled : float
         Root mean square that is left then [1].
+    fitted_to : str
+        What the card was fitted to, where that is less than the whole.
     """
 
     source: str
@@ -373,6 +376,7 @@ class Comparison:
     worst: float
     level_scale: float
     rms_scaled: float
+    fitted_to: str = ""
 
 
 @dataclass(frozen=True)
@@ -628,6 +632,8 @@ def fit_probability(
     method: Literal["binomial", "least_squares"] = "binomial",
     temperature: float | None = None,
     predict: Iterable[SwitchingTable] = (),
+    cross: bool = False,
+    notes: Sequence[str] = (),
     citation: str = "",
 ) -> ProbabilityFit:
     """Fit thermal stability, critical currents and relaxation time to switching probabilities.
@@ -654,6 +660,10 @@ def fit_probability(
         Temperature of the measurement [K], that of the card by default.
     predict : iterable of SwitchingTable
         Data that are not fitted, and compared with what the fitted card predicts.
+    cross : bool
+        Whether each of several tables is also predicted from a fit of the others.
+    notes : sequence of str
+        Remarks for the card.
     citation : str
         Publication of the data.
 
@@ -682,9 +692,11 @@ def fit_probability(
     for table in given:
         if method == "binomial" and table.count is None:
             raise DataError(
-                f"{table.source}: the likelihood needs the number of pulses behind each probability: a column n, or "
-                f"count=... for the whole table{_resolution(table)}; or choose method least_squares"
+                f"{table.source}: the likelihood needs the number of pulses behind each probability: a column n, or a "
+                f"count for the whole table{_resolution(table)}; plain least squares does without"
             )
+    if all(t.free_level for t in given):
+        raise DataError(f"{given[0].source}: an amplitude can only be fitted beside a table whose amplitudes are known")
     AxialDrive.of(base)
     problem = _Problem(given, base, base.values["t_nom"], method, vary)
     points = sum(t.probability.size for t in given)
@@ -716,14 +728,17 @@ def fit_probability(
                 problem, [*problem.guesses(), result.params.valuesdict() | problem.guesses(1)[0]], has_top
             )
     result = _refine(problem, result)
-    fit = _assemble(problem, result, undetermined, base, name, citation, method)
-    compared = tuple(fit.compare(t) for t in predict)
-    if not compared:
-        return fit
-    lines = tuple(_prediction_note(c) for c in compared)
-    return dataclasses.replace(
-        fit, card=dataclasses.replace(fit.card, notes=(*fit.card.notes, *lines)), predictions=compared
-    )
+    held = () if temperature is None else ("t_nom",)
+    fit = _assemble(problem, result, undetermined, base, name, citation, method, held)
+    compared = [fit.compare(t) for t in predict]
+    if cross and len(given) > 1:
+        for k, table in enumerate(given):
+            others = [dataclasses.replace(t, free_level=False) for j, t in enumerate(given) if j != k]
+            apart = fit_probability(others, card=base, vary=vary, plateau=plateau, method=method, predict=[table])
+            compared += [dataclasses.replace(c, fitted_to=apart.card.provenance.source) for c in apart.predictions]
+    more = (*notes, *(_prediction_note(c) for c in compared))
+    noted = dataclasses.replace(fit.card, notes=(*fit.card.notes, *more))
+    return dataclasses.replace(fit, card=noted, predictions=tuple(compared))
 
 
 def _vague(result: Any, problem: _Problem, method: str) -> dict[str, float]:
@@ -748,9 +763,10 @@ def _resolution(table: SwitchingTable) -> str:
 
 
 def _prediction_note(c: Comparison) -> str:
+    alone = f"a fit of {c.fitted_to} alone" if c.fitted_to else "the card"
     return (
-        f"predicts {c.source}, which was not fitted, to {c.rms:.3g} rms (worst {c.worst:.3g}); with amplitudes times "
-        f"{c.level_scale:.4g} to {c.rms_scaled:.3g}"
+        f"{alone} predicts {c.source} to {c.rms:.3g} rms (worst {c.worst:.3g}), with amplitudes times "
+        f"{c.level_scale:.4g} to {c.rms_scaled:.3g} rms"
     )
 
 
@@ -762,6 +778,7 @@ def _assemble(
     name: str | None,
     citation: str,
     method: str,
+    given: Collection[str] = (),
 ) -> ProbabilityFit:
     best = result.params.valuesdict()
     scale = math.sqrt(max(result.redchi, 1.0) if method == "binomial" else result.redchi)
@@ -829,7 +846,9 @@ def _assemble(
             undetermined.setdefault(key, "held as given")
     for declared in complete.definition.declared_parameters:
         if declared.scope == "model" and declared.name not in {*stderr, *undetermined}:
-            undetermined[declared.name] = REASONS.get(declared.name, OTHER_REASON)
+            known = declared.name in given or base.values[declared.name] != declared.default
+            why = GIVEN if known else REASONS.get(declared.name, OTHER_REASON)
+            undetermined[declared.name] = why
     found = ParameterSet(
         model=base.model,
         name=name or _name(problem.tables[0].source),
@@ -928,5 +947,6 @@ def _report(fit: ProbabilityFit) -> list[str]:
     for key, why in card.undetermined.items():
         reasons.setdefault(why, []).append(f"{key} = {card.values[key]:g}")
     lines += [f"  {', '.join(names)}: {why}" for why, names in reasons.items()]
-    left = [n for n in card.notes if not n.startswith("predicts ")]
+    told = {_prediction_note(c) for c in fit.predictions}
+    left = [n for n in card.notes if n not in told]
     return [*lines, "", "notes", *(f"  {note}" for note in left)] if left else lines

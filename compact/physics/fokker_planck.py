@@ -343,6 +343,7 @@ class Axial:
         if np.any(fast < widths):
             decay = (np.exp(chain.log_rate)[:, None] * (fast - widths))[:, None]
             sides = sides * np.exp(decay) - np.exp(self._log_final)[:, :, None] * np.expm1(decay)
+        sides = np.minimum(sides, 1.0)
         return sides[:, 0], sides[:, 1]
 
     @cached_property
