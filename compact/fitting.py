@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +30,7 @@ CONDUCTION = ("r_p", "tmr", *BIAS_PARAMETERS)
 REQUIRED = (*CONDUCTION, "ic_p2ap", "ic_ap2p", "delta", "tau_d", "h_bias", "t_nom")
 REASONS = {
     "tau_d": "a loop is far slower than the relaxation time; it takes nanosecond pulses or a ferromagnetic resonance",
-    "h_bias": "one loop cannot tell a stray field from unequal critical currents",
+    "h_bias": "these loops cannot tell a stray field from unequal critical currents",
     "t_nom": "the file does not say at which temperature it was taken",
     "tc_r": "all data are at one temperature",
     "t_bloch": "all data are at one temperature",
@@ -38,7 +39,7 @@ REASONS = {
 }
 NUISANCES = {
     "drift": "drift of the resistance over the sweep, relative",
-    "offset": "offset of the measured voltage or current, SI",
+    "offset": "offset of the measured {}",
     "slope_p": "slope of the P plateau at full drive, relative",
     "slope_ap": "slope of the AP plateau at full drive, relative",
     "start": "parallel fraction at the start",
@@ -348,6 +349,11 @@ def _notes(
         width = widths.pop() if len(widths) == 1 else None
         scale = f"at {format_si(width, 's')}" if width else "at the time scale of the sweep"
         notes.append(f"critical currents hold {scale}; without thermal help, and for shorter pulses, they are larger")
+        fold = 1 - math.sqrt(2 / values["delta"])
+        notes.append(
+            f"a slow sweep of the model leaves a state at {fold:.2g} of the critical current, where its resting point "
+            f"ends at Delta = {values['delta']:g}; loops at several pulse widths give both"
+        )
     defaults = {k: values[k] for k in undetermined if k in values}
     notes.append(ASSUMED + ", ".join(f"{k} = {v:g}" for k, v in defaults.items()))
     return list(dict.fromkeys(notes))
@@ -374,7 +380,11 @@ def _report(result: FitResult) -> list[str]:
             if key in fit.quality:
                 parts.append(f"{region} {100 * fit.quality[key]:.2f} %")
         lines.append(f"{rms} ({', '.join(parts)}); noise {100 * fit.quality['noise_over_height']:.2f} %")
-        lines += [f"  {NUISANCES[key]}: {format_si(v, '1', e)}" for key, (v, e) in fit.nuisance.items()]
+        reading, unit = ("current", "A") if shape.loop.drive_role == "voltage" else ("voltage", "V")
+        lines += [
+            f"  {NUISANCES[key].format(reading)}: {format_si(v, unit if key == 'offset' else '1', e)}"
+            for key, (v, e) in fit.nuisance.items()
+        ]
         lines.append("")
     settings = AUTOMATIC
     lines.append("parameters")
@@ -390,7 +400,8 @@ def _report(result: FitResult) -> list[str]:
     lines += ["", "not determined by the data"]
     reasons: dict[str, list[str]] = {}
     for name, why in card.undetermined.items():
-        reasons.setdefault(why, []).append(f"{name} = {card.values[name]:g}")
+        unit = card.definition.parameter(name).unit
+        reasons.setdefault(why, []).append(f"{name} = {format_si(card.values[name], unit)}")
     lines += [f"  {', '.join(names)} assumed: {why}" for why, names in reasons.items()]
     lines += ["", "notes", *(f"  {note}" for note in card.notes if not note.startswith(ASSUMED))]
     return lines

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from compact.loops import Flip, LoopShape
 from compact.model import Model
+from compact.models.mtj import resting_cosine
 from compact.switching import History, switched
 
 __all__ = ["NO_ROLL", "REGIONS", "LoopFit", "LoopModel", "Switching", "noise_of_points", "regions"]
@@ -38,6 +39,9 @@ class LoopModel:
     flips: dict[bool, list[Flip]] = field(default_factory=dict)
     gradual: dict[bool, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.rest = resting_cosine(self.fixed)
+
     def conduction(self, p: Mapping[str, float]) -> dict[str, float]:
         """Model parameters from fit parameters."""
         values = dict(self.fixed)
@@ -49,8 +53,8 @@ class LoopModel:
         return values
 
     def current(self, values: Mapping[str, Any], voltage: FloatArray, z: FloatArray | float) -> FloatArray:
-        """Current at a voltage and state [A]."""
-        point = {**values, "v_fl_rl": voltage, "z": z, "temperature": values["t_nom"]}
+        """Current at a voltage and state [A]; a state of 1 is the resting point, where plateaus are measured."""
+        point = {**values, "v_fl_rl": voltage, "z": self.rest * z, "temperature": values["t_nom"]}
         return self.model.evaluate("i", point)
 
     def resistance(self, values: Mapping[str, Any], z: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from compact.files import staged
 from compact.models import get_model
+from compact.models.mtj import resting_cosine
 from compact.physics.activation import escape_rate
 
 TARGET = Path(__file__).resolve().parents[1] / "compact" / "examples" / "mtj_loops.csv"
@@ -49,16 +50,17 @@ def measure(width: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndar
     values = model.complete(DEVICE)
     mean, half = (float(e) for e in model.evaluate(("e_mean", "e_half"), values))
     volts = sweep()
-    z, states = 1.0, np.empty(len(volts))
+    rest = {z: resting_cosine(values, z) for z in (1, -1)}
+    z, states = 1, np.empty(len(volts))
     for k, v in enumerate(volts):
-        current = float(model.evaluate("i", values | {"v_fl_rl": v, "z": z, "temperature": values["t_nom"]}))
+        current = float(model.evaluate("i", values | {"v_fl_rl": v, "z": rest[z], "temperature": values["t_nom"]}))
         towards_other = -z
         stiffness = 1 + current * half
         push = towards_other * current * mean / stiffness
         rate = float(escape_rate(values["delta"], push, values["tau_d"], stiffness))
         if rng.random() < -np.expm1(-rate * width):
             z = -z
-        states[k] = z
+        states[k] = rest[z]
     current = model.evaluate("i", values | {"v_fl_rl": volts, "z": states, "temperature": values["t_nom"]})
     drift = 1 + DRIFT * np.linspace(-0.5, 0.5, len(volts))
     return volts, volts / current * drift * (1 + NOISE * rng.normal(size=len(volts)))

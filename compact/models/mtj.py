@@ -41,7 +41,7 @@ from compact.models.conduction import (
 )
 from compact.parameters import Parameter
 
-__all__ = ["Mtj", "from_physical"]
+__all__ = ["Mtj", "from_physical", "resting_cosine"]
 
 STATE_HINT = 1e-3
 """Weight of the initial state against a solver's start at z = 0; small against |z| of a settled state."""
@@ -138,6 +138,22 @@ class Mtj(Model):
         yield Static("z", q.memory * sp.Abs(q.state) * (1 - depth))
 
         yield Output("drive", q.d, "1", "drive towards parallel in units of the threshold")
+
+
+def resting_cosine(values: Mapping[str, float], state: int = 1) -> float:
+    """Cosine at which a junction rests at zero bias and `t_nom`: +-sqrt(1 - 1/delta), moved by a stray field.
+
+    Parameters
+    ----------
+    values : mapping of str to float
+        All parameters of `mtj`.
+    state : {1, -1}
+        Parallel or antiparallel.
+    """
+    from compact.models import get_model  # the table of models imports this module
+
+    point = {**values, "v_fl_rl": 0.0, "z": float(state), "state": float(state), "temperature": values["t_nom"]}
+    return float(get_model("mtj").evaluate("static_z", point))
 
 
 def from_physical(

@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 from compact.data import Loop
 from compact.models import get_model
+from compact.models.mtj import resting_cosine
 
 __all__ = ["Truth", "draw", "make_loop"]
 
@@ -97,7 +98,8 @@ def make_loop(truth: Truth, rng: np.random.Generator) -> Loop:
 
     def current(v: np.ndarray) -> np.ndarray:
         values = model.complete(truth.values)
-        return model.evaluate("i", values | {"v_fl_rl": v, "z": z, "temperature": values["t_nom"]})
+        cosine = resting_cosine(values) * z
+        return model.evaluate("i", values | {"v_fl_rl": v, "z": cosine, "temperature": values["t_nom"]})
 
     if truth.by_voltage:
         v, i = x, current(x)

@@ -11,6 +11,7 @@ from compact.data import Loop
 from compact.errors import DataError, ParameterError
 from compact.fitting import FitResult, fit_loop
 from compact.loops import analyse_loop
+from compact.models.mtj import resting_cosine
 from compact.parameters import ParameterSet
 from compact.physics.activation import escape_rate
 from compact.switching import History, crossing, distribution, quantile, switched
@@ -123,8 +124,11 @@ def test_rate_never_falls_with_push() -> None:
 def test_card(fitted: FitResult, tmp_path: Path) -> None:
     card = fitted.card
     assert card.model == "mtj" and card.name == "device"
-    assert card.values["r_p"] == pytest.approx(800, abs=4 * card.stderr["r_p"])
-    assert card.values["tmr"] == pytest.approx(0.5, abs=4 * card.stderr["tmr"])
+    # The plateaus are where the model rests, a little short of z = +-1.
+    for state, plateau in ((1, 800.0), (-1, 1200.0)):
+        point = {**card.values, "v_fl_rl": 0.0, "z": resting_cosine(card.values, state), "temperature": 300.0}
+        error = 4 * 800 * (card.stderr["r_p"] / 800 + card.stderr["tmr"])
+        assert float(card.definition.evaluate("resistance", point)) == pytest.approx(plateau, abs=error)
     step = 0.05e-3
     assert card.stderr["ic_ap2p"] == pytest.approx(step / np.sqrt(12), rel=1e-3)
     assert abs(card.values["ic_ap2p"] - 0.5e-3) <= step / 2 + 1e-9
