@@ -55,7 +55,7 @@ SPREAD = 12.0
 def mesh(delta: float, cells: int | None = None) -> FloatArray:
     """Faces of the cells, from z = -1 to 1.
 
-    Even in the polar angle; where that would take many cells, up to four times coarser between the poles, where
+    Even in the polar angle; where that would take many cells, up to twice as coarse between the poles, where
     nothing is as narrow as the thermal distribution at the poles.
 
     Parameters
@@ -78,7 +78,7 @@ def mesh(delta: float, cells: int | None = None) -> FloatArray:
     angle = np.linspace(0.0, np.pi, 20001)
     width = 1 / math.sqrt(2 * delta)
     from_pole = np.minimum(angle, np.pi - angle) / width
-    coarse = min(max(math.sqrt(delta / 200.0), 1.0), 4.0)
+    coarse = min(max(math.sqrt(delta / 400.0), 1.0), 2.0)
     density = 1 / (1 + (coarse - 1) * -np.expm1(-((from_pole / 15) ** 2)))
     count = np.concatenate(([0.0], np.cumsum((density[1:] + density[:-1]) / 2))) * (angle[1] - angle[0])
     if cells is None:
