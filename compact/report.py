@@ -11,6 +11,7 @@ from compact.units import format_si
 
 if TYPE_CHECKING:
     from compact.measure import Measure
+    from compact.parameters import ParameterSet
     from compact.qa import Check
     from compact.runs import Run
 
@@ -129,8 +130,8 @@ def _cards(terminal: Terminal) -> list[dict[str, Any]]:
             c.model,
             format_si(c.values["r_p"], "Ohm"),
             f"{100 * c.values['tmr']:.4g} %",
-            f"{c.values['delta']:.4g}",
-            format_si(c.values["ic_p2ap"], "A"),
+            _known(c, "delta", "1"),
+            _known(c, "ic_p2ap", "A"),
             c.provenance.citation or c.provenance.source,
         )
         for c in cards
@@ -138,6 +139,13 @@ def _cards(terminal: Terminal) -> list[dict[str, Any]]:
     head = ("card", "model", "R_P", "TMR", "Delta", "I_c P->AP", "from")
     terminal.table("", head, rows, numbers=head[2:6])
     return items
+
+
+def _known(card: ParameterSet, name: str, unit: str) -> str:
+    """A parameter, or where the model has none the figure derived from the others; a dash where there is neither."""
+    derived = card.derived.get(name)
+    value = card.values.get(name, derived.value if derived else math.nan)
+    return figure(float(f"{value:.4g}"), unit)
 
 
 def _circuits(terminal: Terminal) -> list[dict[str, Any]]:

@@ -20,9 +20,10 @@ def demagnetising_factors(shape: str, length: float, width: float, thickness: fl
 
     Parameters
     ----------
-    shape : {"ellipsoid", "cylinder", "sato_ishii"}
+    shape : {"ellipsoid", "cylinder", "prism", "sato_ishii"}
         `ellipsoid`: the three lengths are its axes (Osborn). `cylinder`: straight, of elliptic or circular cross
-        section; the factors are averages over its volume, exact (Beleggia). `sato_ishii`: the approximation
+        section; the factors are averages over its volume, exact (Beleggia). `prism`: rectangular, averages over its
+        volume, exact (Aharoni). `sato_ishii`: the approximation
         N_z = 1/(1 + 2 t/(sqrt(pi) R)), R^2 = length width/4, N_x = N_y, which several published sets of MTJ
         parameters use; for thin discs its N_z - N_x is several per cent above that of `cylinder`.
     length, width, thickness : float
@@ -41,8 +42,8 @@ def demagnetising_factors(shape: str, length: float, width: float, thickness: fl
     References
     ----------
     J. A. Osborn, Phys. Rev. 67, 351 (1945); M. Beleggia et al., J. Phys. D: Appl. Phys. 38, 3333 (2005);
-    M. Sato and Y. Ishii, J. Appl. Phys. 66, 983 (1989); B. C. Carlson, Numer. Algorithms 10, 13 (1995) for the
-    elliptic integrals.
+    A. Aharoni, J. Appl. Phys. 83, 3432 (1998); M. Sato and Y. Ishii, J. Appl. Phys. 66, 983 (1989);
+    B. C. Carlson, Numer. Algorithms 10, 13 (1995) for the elliptic integrals.
     """
     if shape not in SHAPES:
         raise ParameterError(unknown("shape", shape, SHAPES))
@@ -62,7 +63,8 @@ def volume_of(shape: str, length: float, width: float, thickness: float) -> floa
     """
     if shape not in SHAPES:
         raise ParameterError(unknown("shape", shape, SHAPES))
-    return math.pi / (6 if shape == "ellipsoid" else 4) * length * width * thickness
+    part = {"ellipsoid": math.pi / 6, "prism": 1.0}.get(shape, math.pi / 4)
+    return part * length * width * thickness
 
 
 def _ellipsoid(length: float, width: float, thickness: float) -> Factors:
@@ -94,10 +96,31 @@ def _circular(aspect: np.ndarray) -> np.ndarray:
     return 1 + 4 / (3 * math.pi * aspect) - series
 
 
+def _prism(length: float, width: float, thickness: float) -> Factors:
+    scale = max(length, width, thickness)
+    a, b, c = length / scale, width / scale, thickness / scale
+    n_x, n_y = _prism_factor(b, c, a), _prism_factor(c, a, b)
+    return n_x, n_y, 1 - n_x - n_y
+
+
+def _prism_factor(a: float, b: float, c: float) -> float:
+    """Factor along c. Its terms are grouped by their symmetry in a and b."""
+    ab, bc, ac, abc = math.hypot(a, b), math.hypot(b, c), math.hypot(a, c), math.hypot(a, b, c)
+
+    def side(x: float, y: float, xc: float, yc: float) -> float:
+        """Terms of one transverse edge, of length x; the other one is y."""
+        far = (y * y - c * c) / (y * c) * math.asinh(x / yc)
+        return -far + y / c * math.asinh(x / y) - c / y * math.asinh(x / c) + c / (x * y) * xc
+
+    edges = side(a, b, ac, bc) + side(b, a, bc, ac)
+    cubes = (a**3 + b**3 - 2 * c**3 + (a * a + b * b - 2 * c * c) * abc - ab**3 - bc**3 - ac**3) / (3 * a * b * c)
+    return (edges + 2 * math.atan(a * b / (c * abc)) + cubes) / math.pi
+
+
 def _sato_ishii(length: float, width: float, thickness: float) -> Factors:
     n_z = 1 / (1 + 4 * thickness / math.sqrt(math.pi * length * width))
     return (1 - n_z) / 2, (1 - n_z) / 2, n_z
 
 
-SHAPES = {"ellipsoid": _ellipsoid, "cylinder": _cylinder, "sato_ishii": _sato_ishii}
+SHAPES = {"ellipsoid": _ellipsoid, "cylinder": _cylinder, "prism": _prism, "sato_ishii": _sato_ishii}
 """Shapes by name."""

@@ -39,7 +39,7 @@ def test_equals_numpy_at_random_points(random_cards: Draw, simulator: Simulator,
 
 def test_equals_numpy_with_terms_left_out(simulator: Simulator) -> None:
     """Cards whose zero parameters drop terms from the ngspice text."""
-    cards = [load_card(name) for name in card_names()]
+    cards = [card for name in card_names() if (card := load_card(name)).model == "mtj"]
     cards.append(cards[0].replace("leaky", g_curv=2.0))
     cards.append(cards[0].replace("skewed", ic_ap2p=20e-6))
     cards.append(cards[0].replace("biased", h_bias=-0.2))
@@ -219,7 +219,7 @@ def test_targets_write_what_they_say(card: ParameterSet) -> None:
     assert "e_half" in emit_ngspice(card)
 
 
-@pytest.mark.parametrize("name", card_names())
+@pytest.mark.parametrize("name", [name for name in card_names() if load_card(name).model == "mtj"])
 def test_published_cards_pass_all_checks(name: str, ngspice: Simulator, vacask: Simulator) -> None:
     failed = [check for check in run_qa(load_card(name), points=20) if not check.passed]
     assert not failed
