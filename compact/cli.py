@@ -19,8 +19,8 @@ import typer
 
 import compact
 from compact import asked, wer
-from compact.errors import SpinbricksError, unknown
-from compact.terminal import Failed, Terminal, WrongUse, report_error
+from compact.errors import SimulationWarning, SpinbricksError, unknown
+from compact.terminal import Failed, Terminal, WrongUse, report_error, report_warning
 
 if TYPE_CHECKING:
     from compact.runs import Run
@@ -430,6 +430,8 @@ def main() -> None:
     """Entry point of the command `spinbricks`."""
     if "--debug" not in sys.argv:
         warnings.simplefilter("ignore")
+        warnings.simplefilter("default", SimulationWarning)
+        warnings.showwarning = report_warning
         logging.disable(logging.WARNING)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

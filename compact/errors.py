@@ -12,6 +12,7 @@ __all__ = [
     "EmitError",
     "ParameterError",
     "SimulationError",
+    "SimulationWarning",
     "SimulatorNotFound",
     "SpinbricksError",
     "TechnologyError",
@@ -41,6 +42,10 @@ class CircuitError(SpinbricksError):
 
 class TechnologyError(SpinbricksError):
     """A transistor technology is not installed or cannot be used."""
+
+
+class SimulationWarning(UserWarning):
+    """A simulation runs, but its settings make the result doubtful; shown to users as one line."""
 
 
 class SimulatorNotFound(SpinbricksError):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from compact.analysis import Analysis, Dc
-from compact.errors import CircuitError, unknown
+from compact.analysis import Analysis, Dc, Tran
+from compact.errors import CircuitError, SimulationWarning, unknown
 from compact.spicetext import Scope, Source, normalise, number, parse_scopes
 
 if TYPE_CHECKING:
@@ -84,6 +85,24 @@ def module_parameters(device: Device, analysis: Analysis) -> dict[str, float]:
     """
     extra: Mapping[str, float] = getattr(device, "sweep_parameters", {}) if isinstance(analysis, Dc) else {}
     return {**device.model_parameters, **extra}
+
+
+def _damping(merged: Mapping[str, float | str], asked: Mapping[str, float | str]) -> dict[str, str]:
+    """What is wrong with the integration, by the name of the option, where a device asks for the trapezoidal rule."""
+    found: dict[str, str] = {}
+    method = str(merged.get("method", "trap")).lower()
+    if not str(asked.get("method", "")).startswith("trap"):
+        return found
+    if not method.startswith("trap"):
+        found["method"] = "that rule damps the precession; method=trap does not"
+    elif number(str(merged.get("maxord", 2))) == 1:
+        found["maxord"] = "the rule of first order damps the precession; leave maxord at 2"
+    elif (share := number(str(merged.get("xmu", 0.5)))) is not None and share < 0.5:
+        found["xmu"] = "less than 0.5 damps the precession"
+    wanted, given = (number(str(options.get("reltol", 1e-3))) for options in (asked, merged))
+    if wanted is not None and given is not None and given > wanted:
+        found["reltol"] = f"steps this long change its frequency and amplitude; {wanted:g} or less does not"
+    return found
 
 
 class Netlist:
@@ -299,6 +318,41 @@ class Netlist:
                 merged[short] = value
         return merged
 
+    def warn_of_damping(self, analysis: Analysis, run: Mapping[str, float | str] | None, simulator: str) -> list[str]:
+        """Warn where options take the place of the safe ones that a precessing device asks for.
+
+        A device of several states may oscillate by itself; an integrator that damps then changes amplitude and
+        frequency, though every step is within its tolerance.
+
+        Parameters
+        ----------
+        analysis : Analysis
+            Only transients integrate.
+        run : mapping, optional
+            Options given to ``run``.
+        simulator : str
+            Whose options count.
+
+        Returns
+        -------
+        list of str
+            One line for each option, given as a `SimulationWarning` too.
+        """
+        if not isinstance(analysis, Tran):
+            return []
+        merged = {
+            name.removeprefix("tran_"): value for name, value in self.merged_options(run or {}, simulator).items()
+        }
+        found = []
+        for device in self.devices.values():
+            if len(device.states) < 2:
+                continue
+            for name, reason in _damping(merged, device.options).items():
+                found.append(f"option {name}={merged[name]}: '{device.subckt}' precesses, and {reason}")
+        for text in found:
+            warnings.warn(text, SimulationWarning, stacklevel=3)
+        return found
+
     def save(
         self,
         path: str | Path,
@@ -333,6 +387,7 @@ class Netlist:
 
         path = Path(path)
         run = analysis or Op()
+        self.warn_of_damping(run, options, "ngspice")
         text = deck(self, run, save=save, temperature=temperature, options=options or {}, inline=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, text)

@@ -16,7 +16,7 @@ from compact.errors import SpinbricksError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Failed", "Terminal", "WrongUse", "plain", "report_error", "verdict"]
+__all__ = ["Failed", "Terminal", "WrongUse", "plain", "report_error", "report_warning", "verdict"]
 
 WIDTH_OF_PIPES = 160
 """Columns where the output is no terminal."""
@@ -64,6 +64,11 @@ def report_error(error: BaseException, as_json: bool, message: str | None = None
         content: dict[str, Any] = {"type": type(error).__name__, "message": text}
         content |= {key: plain(path) for key in ("deck", "log") if (path := getattr(error, key, None))}
         print(json.dumps({"ok": False, "error": content}, ensure_ascii=False))
+
+
+def report_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Say what is doubtful: one line on standard error; takes the place of `warnings.showwarning`."""
+    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 class Terminal:

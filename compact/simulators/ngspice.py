@@ -104,6 +104,7 @@ class Ngspice:
     ) -> Waveforms:
         """Simulate; see `compact.simulators.Simulator.run`."""
         save = [signal_name(name) for name in save]
+        doubts = netlist.warn_of_damping(analysis, options, self.name)
         compiled: dict[str, openvaf.Module] = {}
         if self.uses_osdi(netlist):
             compiled = openvaf.compile_devices(netlist)
@@ -141,7 +142,7 @@ class Ngspice:
             "simulator": self.name,
             "version": found["version"],
             "seconds": header["seconds"],
-            "warnings": warnings,
+            "warnings": [*doubts, *warnings],
             "osdi": bool(compiled),
         }
         return Waveforms(waveforms.axis_name, waveforms.axis, waveforms.signals, info)

@@ -80,6 +80,7 @@ class Vacask:
 
         A transient whose Newton iteration fails at some moment is tried again with smaller steps.
         """
+        doubts = netlist.warn_of_damping(analysis, options, self.name)
         failed: list[SimulationError] = []
         for share in RETRIES if isinstance(analysis, Tran) else (1.0,):
             finer = (
@@ -95,7 +96,8 @@ class Vacask:
             for past in failed:
                 if past.deck and not keep:
                     shutil.rmtree(past.deck.parent, ignore_errors=True)
-            return waveforms
+            info = {**waveforms.info, "warnings": [*doubts, *waveforms.info["warnings"]]}
+            return replace(waveforms, info=info)
         raise failed[0]
 
     def _run(
