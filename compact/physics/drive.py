@@ -38,7 +38,10 @@ class Waveform:
     name: str = "waveform"
 
     def __post_init__(self) -> None:
-        time, value = np.atleast_1d(np.array(self.time, dtype=float)), np.array(self.value, dtype=float)
+        try:
+            time, value = np.atleast_1d(np.array(self.time, dtype=float)), np.array(self.value, dtype=float)
+        except (TypeError, ValueError):
+            raise ParameterError(f"{self.name}: of its moments and values, not all are numbers") from None
         if time.ndim != 1 or value.shape[:1] != time.shape or not len(time):
             raise ParameterError(f"{self.name}: {len(time)} moments for values of the shape {value.shape}")
         if not (np.isfinite(time).all() and np.isfinite(value).all()):

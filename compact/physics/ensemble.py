@@ -101,11 +101,10 @@ class Ensemble:
         return Probability(self.n - round(float(self.remaining[-1]) * self.n), self.n)
 
     def not_switched(self, at: float) -> Probability:
-        """Share still on the initial side at the record next to the moment `at` [s]: the write-error rate."""
+        """Share still on the initial side at the moment `at` [s], between records linear: the write-error rate."""
         if not 0 <= at <= self.time[-1] * (1 + 1e-9):
             raise ParameterError(f"'at' = {at:g} s is outside the run of {self.time[-1]:g} s")
-        index = int(np.abs(self.time - at).argmin())
-        return Probability(round(float(self.remaining[index]) * self.n), self.n)
+        return Probability(round(float(np.interp(at, self.time, self.remaining)) * self.n), self.n)
 
     def cosine(self) -> NDArray[np.float64]:
         """Cosine s between free and reference layer along the traces, shape (traces, records)."""

@@ -7,8 +7,9 @@
     run = simulate(device, Drive.pulse(current=-60e-6, width=20e-9), 25e-9, n=10_000, state=1, seed=7)
     print(run.switched)
 
-Heun's method with thermal field (Stratonovich; W. F. Brown, Phys. Rev. 130, 1677 (1963); J. L. Garcia-Palacios and
-F. J. Lazaro, Phys. Rev. B 58, 14937 (1998)), RK4 without; Cartesian, of unit length after every step. A run's numbers
+Heun's method on the sphere with thermal field (Stratonovich; W. F. Brown, Phys. Rev. 130, 1677 (1963); J. L.
+Garcia-Palacios and F. J. Lazaro, Phys. Rev. B 58, 14937 (1998); S. J. A. Malham and A. Wiese, SIAM J. Sci. Comput. 30,
+597 (2008)), RK4 without; Cartesian, of unit length after every step. A run's numbers
 depend on its seed, on nothing else: not on the number of threads, nor on how many other trajectories there are.
 """
 
@@ -36,8 +37,11 @@ __all__ = ["Drive", "Ensemble", "Probability", "StepWarning", "boltzmann", "deri
 METHODS = ("heun", "rk4")
 STARTS = ("boltzmann", "equilibrated", "rest")
 _CHUNK_NUMBERS = 2_000_000
-"""Numbers held for sums and waveforms at a time; more steps or trajectories take more rounds."""
+"""Numbers held for sums at a time; more records or trajectories take more rounds."""
+_CHUNK_STEPS = 8192
+"""Steps in a round."""
 _CHUNK_SECONDS = 0.2
+"""Time after which a thread reports, so that a run can be interrupted."""
 _STEP_COST = 15e-9
 
 
@@ -308,16 +312,14 @@ class _Run:
         here = self.m[:, : self.n]
         sums[0] = [*here.sum(axis=1), *(here**2).sum(axis=1), (first > 0).sum(), 0.0]
         courses[:, 0] = here[:, :traces].T
-        width = self.blocks * 8 + traces * 3 + every * kernels.ROW * 3
-        batch = min(max(_CHUNK_NUMBERS // width, 1), records)
-        batch = min(batch, max(math.ceil(_CHUNK_SECONDS / (_STEP_COST * every * kernels.LANES)), 1))
         threads = min(self.threads, self.blocks)
         with ThreadPoolExecutor(threads) as pool:
-            for done in range(0, records, batch):
-                count = min(batch, records - done)
-                part, trace = self._batch(pool, threads, done * every, count, every, traces, (done, records))
-                sums[done + 1 : done + count + 1] = part
-                courses[:, done + 1 : done + count + 1] = trace.transpose(1, 0, 2)
+            for begin, count, length in self._plan(records, every, traces):
+                part, trace = self._batch(pool, threads, begin, count, length, traces, steps)
+                # A piece that ends between two records is overwritten by the next one.
+                last = (begin + count * length - 1) // every + 2
+                sums[last - count : last] = part
+                courses[:, last - count : last] = trace.transpose(1, 0, 2)
         if not np.isfinite(sums).all():
             limit = self.device.step_limit("rk4" if self.rk4 else "heun", *_extremes(self.device, self.drive))
             raise SimulationError(
@@ -339,15 +341,19 @@ class _Run:
             traces=courses,
         )
 
+    def _plan(self, records: int, every: int, traces: int) -> Iterator[tuple[int, int, int]]:
+        """Pieces of the run: first step, number of records, steps for each; none needs much memory or time."""
+        if every > _CHUNK_STEPS:
+            for k in range(records):
+                for offset in range(0, every, _CHUNK_STEPS):
+                    yield k * every + offset, 1, min(_CHUNK_STEPS, every - offset)
+            return
+        batch = min(_CHUNK_NUMBERS // (self.blocks * 8 + traces * 3), _CHUNK_STEPS // every)
+        for done in range(0, records, max(batch, 1)):
+            yield done * every, min(max(batch, 1), records - done), every
+
     def _batch(
-        self,
-        pool: ThreadPoolExecutor,
-        threads: int,
-        first: int,
-        count: int,
-        every: int,
-        traces: int,
-        position: tuple[int, int],
+        self, pool: ThreadPoolExecutor, threads: int, first: int, count: int, every: int, traces: int, total: int
     ) -> tuple[NDArray, NDArray]:
         steps = count * every
         rows = self.rows(first, steps)
@@ -373,7 +379,7 @@ class _Run:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 ready += sum(future.result() for future in done)
                 if self.report:
-                    self.report((position[0] + count * ready / self.blocks) / position[1])
+                    self.report((first + steps * ready / self.blocks) / total)
         except BaseException:
             for future in waiting:
                 future.cancel()
@@ -398,7 +404,7 @@ class _Run:
         if self.full:
             rows[:, 6] = (drive.voltage or drive.current).at(time)  # type: ignore[union-attr]
             return rows
-        tensor = np.broadcast_to(device.tensor * unit, (len(time), 3, 3))
+        tensor = np.broadcast_to((device.tensor - _middle(device) * np.eye(3)) * unit, (len(time), 3, 3))
         if drive.voltage:
             v = drive.voltage.at(time)
             g_0, g_1 = device.conductance(v)
@@ -417,6 +423,16 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _middle(device: Macrospin) -> float:
+    """Middle eigenvalue of the anisotropy [A/m].
+
+    A field along m itself turns nothing, but shifts the angular velocity along m, which counts in a finite step.
+    Without the middle eigenvalue precession in an axial anisotropy is a steady turn about the axis, which the method
+    follows exactly.
+    """
+    return float(np.linalg.eigvalsh(device.tensor)[1])
+
+
 def _fixed(device: Macrospin, drive: Drive, unit: float, step: float) -> kernels.Fixed:
     square = device.asymmetry**2
     power = device.k_exponent - 1
@@ -431,6 +447,7 @@ def _fixed(device: Macrospin, drive: Drive, unit: float, step: float) -> kernels
         dx=device.ms * device.n[0] * unit,
         dy=device.ms * device.n[1] * unit,
         dz=device.ms * device.n[2] * unit,
+        shift=-_middle(device) * unit,
         vcma=device.vcma * unit,
         fl_1=device.fl_1 * unit,
         fl_2=device.fl_2 * unit,

@@ -1,5 +1,8 @@
 """Compiled inner loops of `compact.physics.llgs`: counter-based normal numbers, torque, Heun and RK4 steps.
 
+Heun's method is used on the sphere: an Euler step predicts, and the mean of the angular velocities at both ends then
+turns m. Unlike its form with a mean rate and a renormalisation it neither feeds nor starves axial precession.
+
 Trajectories are advanced in blocks of `LANES`, one after the other within a step, so that the compiler turns each step
 into vector instructions. Every normal number is a function of seed, trajectory and step alone: results depend neither
 on the number of threads nor on how a run is cut into pieces.
@@ -24,6 +27,7 @@ __all__ = [
     "advance_full",
     "derivative",
     "derivative_full",
+    "metropolis",
     "normals",
     "words",
 ]
@@ -58,6 +62,8 @@ class Fixed(NamedTuple):
     dy: float
     dz: float
     """Magnetisation times demagnetising factors."""
+    shift: float
+    """Field along m itself; without effect but on the accuracy of a step, see `compact.physics.llgs`."""
     vcma: float
     """Change of `h_k` with voltage, per volt."""
     fl_1: float
@@ -175,20 +181,52 @@ def _direction(word):
 
 @njit(**_INLINE)
 def _normals(step, trajectory, k0, k1):
-    """Three independent normal numbers (Box and Muller)."""
+    """Four independent normal numbers (Box and Muller)."""
     a, b, c, d = _philox(step & _MASK, step >> _HALF, trajectory & _MASK, trajectory >> _HALF, k0, k1)
     first, second = _radius(a), _radius(c)
     x, y = _direction(b)
-    z, _ = _direction(d)
-    return first * x, first * y, second * z
+    z, w = _direction(d)
+    return first * x, first * y, second * z, second * w
 
 
 @njit(**_OPTIONS)
 def normals(step, first, k0, k1, out):
     """Normal numbers of one step for the trajectories from `first` on: `out` has the shape (count, 3)."""
     for j in range(out.shape[0]):
-        a, b, c = _normals(uint64(step), uint64(first + j), k0, k1)
+        a, b, c, _ = _normals(uint64(step), uint64(first + j), k0, k1)
         out[j, 0], out[j, 1], out[j, 2] = a, b, c
+
+
+@njit(**_OPTIONS)
+def metropolis(m, centre, axes, tensor, field, sweeps, k0, k1):
+    """Sample exp(m A m/2 + h m) on the half sphere about `centre`; `m`, shape (3, n), receives the directions.
+
+    Moves are rotations as likely as their inverse, by vectors `axes[0]` and `axes[1]` times normal numbers.
+    """
+    x0, y0, z0 = centre
+    ax, ay, az, bx, by, bz = axes
+    xx, yy, zz, xy, xz, yz = tensor
+    hx, hy, hz = field
+    for k in range(sweeps + 1):
+        for j in range(m.shape[1]):
+            f, g, c, d = _normals(uint64(k), uint64(j), k0, k1)
+            x, y, z = (x0, y0, z0) if k == 0 else (m[0, j], m[1, j], m[2, j])
+            # Rotation by the quaternion (1, u, v, w)
+            u, v, w = f * ax + g * bx, f * ay + g * by, f * az + g * bz
+            px, py, pz = v * z - w * y, w * x - u * z, u * y - v * x
+            scale = 2.0 / (1.0 + u * u + v * v + w * w)
+            nx = x + scale * (px + v * pz - w * py)
+            ny = y + scale * (py + w * px - u * pz)
+            nz = z + scale * (pz + u * py - v * px)
+            # Log weights; for unit vectors, so that rounding does not build up.
+            now = 0.5 * (xx * x * x + yy * y * y + zz * z * z) + xy * x * y + xz * x * z + yz * y * z
+            now = now + hx * x + hy * y + hz * z
+            new = 0.5 * (xx * nx * nx + yy * ny * ny + zz * nz * nz) + xy * nx * ny + xz * nx * nz + yz * ny * nz
+            new = new + hx * nx + hy * ny + hz * nz
+            take = (nx * x0 + ny * y0 + nz * z0 > 0.0) & (now - new < 0.5 * (c * c + d * d))
+            m[0, j] = nx if take else x
+            m[1, j] = ny if take else y
+            m[2, j] = nz if take else z
 
 
 @njit(**_OPTIONS)
@@ -201,24 +239,34 @@ def words(c0, c1, c2, c3, k0, k1):
 
 
 @njit(**_INLINE)
-def _motion(x, y, z, hx, hy, hz, qx, qy, qz, alpha):
-    """-m x W - alpha m x (m x W) with W = h + m x q."""
+def _turning(x, y, z, hx, hy, hz, qx, qy, qz, alpha):
+    """Angular velocity W + alpha m x W, with W = h + m x q; its cross product with m is the motion."""
     wx, wy, wz = hx + y * qz - z * qy, hy + z * qx - x * qz, hz + x * qy - y * qx
-    tx, ty, tz = y * wz - z * wy, z * wx - x * wz, x * wy - y * wx
-    return (
-        -tx - alpha * (y * tz - z * ty),
-        -ty - alpha * (z * tx - x * tz),
-        -tz - alpha * (x * ty - y * tx),
-    )
+    return wx + alpha * (y * wz - z * wy), wy + alpha * (z * wx - x * wz), wz + alpha * (x * wy - y * wx)
+
+
+@njit(**_INLINE)
+def _cross(a, b, c, x, y, z):
+    return b * z - c * y, c * x - a * z, a * y - b * x
+
+
+@njit(**_INLINE)
+def _rotated(a, b, c, x, y, z):
+    """The vector (x, y, z) turned by an angular velocity (Cayley's map): length and axial precession are exact."""
+    u, v, w = 0.5 * a, 0.5 * b, 0.5 * c
+    px, py, pz = _cross(u, v, w, x, y, z)
+    qx, qy, qz = _cross(u, v, w, px, py, pz)
+    r = 2.0 / (1.0 + u * u + v * v + w * w)
+    return x + r * (px + qx), y + r * (py + qy), z + r * (pz + qz)
 
 
 @njit(**_INLINE)
 def _simple(x, y, z, nx, ny, nz, row, o):
-    """Motion where nothing but the efficiency depends on the state: all else is in `row`."""
+    """Angular velocity where nothing but the efficiency depends on the state: all else is in `row`."""
     h0, h1, h2, q0, q1, q2, a0, a1, xx, yy, zz, xy, xz, yz = row
     s = x * o.px + y * o.py + z * o.pz
     a = (a0 + a1 * s) / (1.0 + o.skew * s)
-    return _motion(
+    return _turning(
         x,
         y,
         z,
@@ -230,6 +278,12 @@ def _simple(x, y, z, nx, ny, nz, row, o):
         q2 + a * o.pz,
         o.alpha,
     )
+
+
+@njit(**_INLINE)
+def _slope(x, y, z, nx, ny, nz, row, o):
+    f, g, h = _simple(x, y, z, nx, ny, nz, row, o)
+    return _cross(f, g, h, x, y, z)
 
 
 @njit(**_INLINE)
@@ -266,15 +320,14 @@ def _heun(mx, my, mz, crossing, rows, start, steps, first, o, sigma, keys, level
         now, after = _row(rows, 2 * k), _row(rows, 2 * k + 1)
         count = uint64(first[0] + k)
         for j in range(LANES):
-            a, b, c = _normals(count, uint64(first[1] + j), k0, k1)
+            a, b, c, _ = _normals(count, uint64(first[1] + j), k0, k1)
             a, b, c = sigma * a, sigma * b, sigma * c
             x, y, z = mx[j], my[j], mz[j]
             before = side * (x * o.px + y * o.py + z * o.pz)
             f, g, h = _simple(x, y, z, a, b, c, now, o)
-            u, v, w = _simple(x + f, y + g, z + h, a, b, c, after, o)
-            x, y, z = x + 0.5 * (f + u), y + 0.5 * (g + v), z + 0.5 * (h + w)
-            r = 1.0 / math.sqrt(x * x + y * y + z * z)
-            x, y, z = x * r, y * r, z * r
+            dx, dy, dz = _cross(f, g, h, x, y, z)
+            u, v, w = _simple(x + dx, y + dy, z + dz, a, b, c, after, o)
+            x, y, z = _rotated(0.5 * (f + u), 0.5 * (g + v), 0.5 * (h + w), x, y, z)
             mx[j], my[j], mz[j] = x, y, z
             crossing[j] = _crossed(
                 before, side * (x * o.px + y * o.py + z * o.pz), level, float64(first[0] + k), crossing[j]
@@ -288,13 +341,13 @@ def _rk4(mx, my, mz, crossing, rows, start, steps, first, o, level, side):
         for j in range(LANES):
             x, y, z = mx[j], my[j], mz[j]
             before = side * (x * o.px + y * o.py + z * o.pz)
-            f, g, h = _simple(x, y, z, 0.0, 0.0, 0.0, now, o)
+            f, g, h = _slope(x, y, z, 0.0, 0.0, 0.0, now, o)
             sx, sy, sz = f, g, h
-            f, g, h = _simple(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, o)
+            f, g, h = _slope(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, o)
             sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
-            f, g, h = _simple(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, o)
+            f, g, h = _slope(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, o)
             sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
-            f, g, h = _simple(x + f, y + g, z + h, 0.0, 0.0, 0.0, after, o)
+            f, g, h = _slope(x + f, y + g, z + h, 0.0, 0.0, 0.0, after, o)
             x, y, z = x + (sx + f) / 6, y + (sy + g) / 6, z + (sz + h) / 6
             r = 1.0 / math.sqrt(x * x + y * y + z * z)
             x, y, z = x * r, y * r, z * r
@@ -371,7 +424,7 @@ def advance(m, crossing, heat, blocks, total, rows, steps, every, first, o, sigm
 def derivative(m, rows, o, out):
     """Motion without thermal field at the directions `m`, shape (3, n), with one row each; `out` is like `m`."""
     for j in range(m.shape[1]):
-        f, g, h = _simple(m[0, j], m[1, j], m[2, j], 0.0, 0.0, 0.0, _row(rows, j), o)
+        f, g, h = _slope(m[0, j], m[1, j], m[2, j], 0.0, 0.0, 0.0, _row(rows, j), o)
         out[0, j], out[1, j], out[2, j] = f, g, h
 
 
@@ -415,7 +468,7 @@ def _hot(rise, o):
 
 @njit(**_INLINE)
 def _complete(x, y, z, nx, ny, nz, row, hot, guess, o):
-    """Motion, and the voltage and current it belongs to."""
+    """Angular velocity, and the voltage and current it belongs to."""
     h0, h1, h2, q0, q1, q2, drive = row
     m, h_k, share, r_p = hot
     s = x * o.px + y * o.py + z * o.pz
@@ -423,18 +476,25 @@ def _complete(x, y, z, nx, ny, nz, row, hot, guess, o):
     k = (h_k + o.vcma * v) * (x * o.ux + y * o.uy + z * o.uz)
     b = (o.fl_1 + o.fl_2 * v) * v
     a = o.torque * i / (1.0 + o.skew * s)
-    f, g, h = _motion(
+    f, g, h = _turning(
         x,
         y,
         z,
-        nx + h0 + k * o.ux + b * o.px - m * o.dx * x,
-        ny + h1 + k * o.uy + b * o.py - m * o.dy * y,
-        nz + h2 + k * o.uz + b * o.pz - m * o.dz * z,
+        nx + h0 + k * o.ux + b * o.px - (m * o.dx - o.shift) * x,
+        ny + h1 + k * o.uy + b * o.py - (m * o.dy - o.shift) * y,
+        nz + h2 + k * o.uz + b * o.pz - (m * o.dz - o.shift) * z,
         q0 + a * o.px,
         q1 + a * o.py,
         q2 + a * o.pz,
         o.alpha,
     )
+    return f, g, h, v, i
+
+
+@njit(**_INLINE)
+def _full_slope(x, y, z, nx, ny, nz, row, hot, guess, o):
+    f, g, h, v, i = _complete(x, y, z, nx, ny, nz, row, hot, guess, o)
+    f, g, h = _cross(f, g, h, x, y, z)
     return f, g, h, v, i
 
 
@@ -452,15 +512,14 @@ def _heun_full(mx, my, mz, volts, heat, crossing, rows, start, steps, first, o, 
         for j in range(LANES):
             hot = _hot(heat[j], o)
             strength = sigma * math.sqrt((1.0 + heat[j] / o.ambient) / hot[0])
-            a, b, c = _normals(count, uint64(first[1] + j), k0, k1)
+            a, b, c, _ = _normals(count, uint64(first[1] + j), k0, k1)
             a, b, c = strength * a, strength * b, strength * c
             x, y, z = mx[j], my[j], mz[j]
             before = side * (x * o.px + y * o.py + z * o.pz)
             f, g, h, volt, amp = _complete(x, y, z, a, b, c, now, hot, volts[j], o)
-            u, v, w, volt, amp = _complete(x + f, y + g, z + h, a, b, c, after, hot, volt, o)
-            x, y, z = x + 0.5 * (f + u), y + 0.5 * (g + v), z + 0.5 * (h + w)
-            r = 1.0 / math.sqrt(x * x + y * y + z * z)
-            x, y, z = x * r, y * r, z * r
+            dx, dy, dz = _cross(f, g, h, x, y, z)
+            u, v, w, volt, amp = _complete(x + dx, y + dy, z + dz, a, b, c, after, hot, volt, o)
+            x, y, z = _rotated(0.5 * (f + u), 0.5 * (g + v), 0.5 * (h + w), x, y, z)
             mx[j], my[j], mz[j] = x, y, z
             volts[j] = volt
             heat[j] = heat[j] + (o.r_th * volt * amp - heat[j]) * o.decay
@@ -477,13 +536,13 @@ def _rk4_full(mx, my, mz, volts, heat, crossing, rows, start, steps, first, o, l
             hot = _hot(heat[j], o)
             x, y, z = mx[j], my[j], mz[j]
             before = side * (x * o.px + y * o.py + z * o.pz)
-            f, g, h, v, i = _complete(x, y, z, 0.0, 0.0, 0.0, now, hot, volts[j], o)
+            f, g, h, v, i = _full_slope(x, y, z, 0.0, 0.0, 0.0, now, hot, volts[j], o)
             sx, sy, sz = f, g, h
-            f, g, h, v, i = _complete(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, hot, v, o)
+            f, g, h, v, i = _full_slope(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, hot, v, o)
             sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
-            f, g, h, v, i = _complete(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, hot, v, o)
+            f, g, h, v, i = _full_slope(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, hot, v, o)
             sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
-            f, g, h, v, i = _complete(x + f, y + g, z + h, 0.0, 0.0, 0.0, after, hot, v, o)
+            f, g, h, v, i = _full_slope(x + f, y + g, z + h, 0.0, 0.0, 0.0, after, hot, v, o)
             x, y, z = x + (sx + f) / 6, y + (sy + g) / 6, z + (sz + h) / 6
             r = 1.0 / math.sqrt(x * x + y * y + z * z)
             x, y, z = x * r, y * r, z * r
@@ -519,5 +578,7 @@ def derivative_full(m, rows, o, out):
     for j in range(m.shape[1]):
         v = 0.0
         for _ in range(10):
-            f, g, h, v, _ = _complete(m[0, j], m[1, j], m[2, j], 0.0, 0.0, 0.0, _full_row(rows, j), _hot(0.0, o), v, o)
+            f, g, h, v, _ = _full_slope(
+                m[0, j], m[1, j], m[2, j], 0.0, 0.0, 0.0, _full_row(rows, j), _hot(0.0, o), v, o
+            )
             out[0, j], out[1, j], out[2, j] = f, g, h
