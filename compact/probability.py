@@ -28,7 +28,7 @@ __all__ = ["ProbabilityFit", "SwitchingTable", "fit_probability", "read_probabil
 FloatArray: TypeAlias = NDArray[np.float64]
 
 ROLES = {
-    "probability": Role("1", r"(^|[^a-z])(p|prob|probability|p_?sw|psw|switching[ _]probability)([^a-z]|$)"),
+    "probability": Role("1", r"^(p|p[ _]?sw\w*|prob\w*|switching[ _]?prob\w*)$"),
     "pulse_width": Role("s", r"pulse|^t_?p|^t$|width|duration|^tau$"),
     "voltage": Role("V", r"(^|[^a-z])(v|u|volts?|voltage|amplitude)([^a-z]|$)"),
     "current": Role("A", r"(^|[^a-z])(i|curr|current)([^a-z]|$)"),
@@ -304,12 +304,12 @@ class _Problem:
 
     # -- start -----------------------------------------------------------------------------------------
 
-    def guesses(self, count: int = 3) -> list[dict[str, float]]:
+    def guesses(self, count: int = 2) -> list[dict[str, float]]:
         """Starts, best first: Delta and tau_d on a coarse grid, the critical current from where half has switched."""
         deltas = (15.0, 40.0, 100.0, 250.0) if "delta" in self.vary else (self.base.values["delta"],)
         width = float(np.median(np.concatenate([t.pulse_width for t in self.tables])))
         paces = (0.7, 2.0, 5.0, 12.0) if "tau_d" in self.vary else (width / self.base.values["tau_d"],)
-        drives = np.geomspace(0.15, 60.0, 40)
+        drives = np.geomspace(0.15, 30.0, 30)
         found: list[tuple[float, dict[str, float]]] = []
         for delta in deltas:
             half = Axial(delta, drives, rest=0.0, start=AP, cells=60)
@@ -564,7 +564,8 @@ def _parameters(problem: _Problem, start: Mapping[str, float], plateau: bool) ->
     return parameters
 
 
-_TOLERANCES: dict[str, Any] = {"epsfcn": 1e-9, "ftol": 1e-9, "xtol": 1e-7}
+_ROUGH: dict[str, Any] = {"epsfcn": 1e-9, "ftol": 1e-5, "xtol": 1e-4}
+_FINE: dict[str, Any] = {"epsfcn": 1e-9, "ftol": 1e-8, "xtol": 1e-6}
 
 
 def _minimise(problem: _Problem, starts: Iterable[Mapping[str, float]], plateau: bool) -> Any:
@@ -579,7 +580,7 @@ def _minimise(problem: _Problem, starts: Iterable[Mapping[str, float]], plateau:
             method="leastsq",
             scale_covar=False,
             max_nfev=400,
-            **_TOLERANCES,
+            **_ROUGH,
         )
         if best is None or result.chisqr < best.chisqr:
             best = result
@@ -590,12 +591,10 @@ def _refine(problem: _Problem, result: Any) -> Any:
     """The fit again on the mesh that Delta asks for."""
     best = result.params.valuesdict()
     cells = len(mesh(problem.values(best)["delta"])) - 1
-    if cells <= FIT_CELLS:
-        return result
-    problem.cells = cells
+    problem.cells = max(cells, FIT_CELLS)
     parameters = _parameters(problem, best, "p_max" in best)
     return lmfit.minimize(
-        _objective, parameters, args=(problem,), method="leastsq", scale_covar=False, max_nfev=200, **_TOLERANCES
+        _objective, parameters, args=(problem,), method="leastsq", scale_covar=False, max_nfev=200, **_FINE
     )
 
 
@@ -707,7 +706,7 @@ def fit_probability(
         raise DataError("no probability lies between 0.02 and 0.98: nothing says where half of the pulses switch")
     result = _minimise(problem, problem.guesses(), bool(plateau))
     if plateau is None:
-        trial = _minimise(problem, [{**result.params.valuesdict()}, *problem.guesses(2)], True)
+        trial = _minimise(problem, [result.params.valuesdict()], True)
         error = trial.params["p_max"].stderr
         scale = max(trial.redchi, 1.0) if method == "binomial" else trial.redchi
         better = (result.chisqr - trial.chisqr) / scale > PLATEAU_MARGIN

@@ -46,7 +46,7 @@ MIN_CELLS, MAX_CELLS = 120, 4000
 DIED = 37.0
 """Decay, in powers of e, after which a mode is gone."""
 MAX_STEPS = 2_000_000
-SHORT = 2000
+SHORT = 20_000
 """Uniform steps that are taken without asking whether fewer would do."""
 SPREAD = 12.0
 """Standard deviations of a Poisson distribution that are summed."""
