@@ -359,7 +359,8 @@ class _Run:
         rows = self.rows(first, steps)
         sums, courses = np.zeros((count, self.blocks, 8)), np.zeros((count, traces, 3))
         cost = _STEP_COST * steps * kernels.LANES
-        size = max(min(math.ceil(self.blocks / threads), math.ceil(_CHUNK_SECONDS / cost)), 1)
+        share = math.ceil(self.blocks * cost / (threads * _CHUNK_SECONDS)) * threads
+        size = math.ceil(self.blocks / share)
         pieces = [(b, min(b + size, self.blocks)) for b in range(0, self.blocks, size)]
 
         def work(piece: tuple[int, int]) -> int:
