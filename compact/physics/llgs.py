@@ -9,8 +9,8 @@
 
 Heun's method on the sphere with thermal field (Stratonovich; W. F. Brown, Phys. Rev. 130, 1677 (1963); J. L.
 Garcia-Palacios and F. J. Lazaro, Phys. Rev. B 58, 14937 (1998); S. J. A. Malham and A. Wiese, SIAM J. Sci. Comput. 30,
-597 (2008)), RK4 without; Cartesian, of unit length after every step. A run's numbers
-depend on its seed, on nothing else: not on the number of threads, nor on how many other trajectories there are.
+597 (2008)), RK4 without; Cartesian, of unit length after every step. What a trajectory does depends on the seed and its
+place in the ensemble alone: not on the number of threads, nor on how many others there are.
 """
 
 from __future__ import annotations

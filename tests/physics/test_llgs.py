@@ -242,6 +242,31 @@ def test_critical_currents(device: Macrospin) -> None:
             assert (away > 2e-3) is grows or (away < 0.8e-3) is not grows
 
 
+@pytest.mark.parametrize("method", ["rk4", "heun"])
+def test_out_of_plane_oscillator(method: str) -> None:
+    """Perpendicular polariser on an easy plane: s = a/(alpha Ms), turning at gamma mu0 a/alpha."""
+    device = Macrospin.from_geometry(length=100e-9, thickness=2e-9, ms=8e5, alpha=0.02, polarisation=0.4)
+    effective = device.ms * (device.n[2] - device.n[0])
+    torque = 0.4 * device.alpha * effective
+    current = torque / (device.torque_per_ampere * 0.4)
+    run = simulate(
+        device,
+        Drive(current=current),
+        12e-9,
+        n=1,
+        thermal=False,
+        method=method,
+        start=(1, 0, 0.1),
+        samples=6000,
+        traces=1,
+    )
+    m = run.traces[0, len(run.time) // 2 :]
+    assert m[:, 2] == pytest.approx(0.4, abs=1e-4)
+    phase = np.unwrap(np.arctan2(m[:, 1], m[:, 0]))
+    frequency = (phase[-1] - phase[0]) / ((len(phase) - 1) * run.time[1])
+    assert abs(frequency) == pytest.approx(LARMOR * torque / device.alpha, rel=3e-3)
+
+
 def test_spin_hall_torque_along_the_reference_is_a_spin_torque() -> None:
     """A spin-Hall current polarised along p acts as a tunnel current of the same spin current."""
     device = axial(60, 0.02, eta_sh=0.3, sh_axis=(0, 0, 1), polarisation=0.6)
