@@ -22,7 +22,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeAlias
 
@@ -41,7 +41,7 @@ Drive: TypeAlias = ArrayLike | Callable[[FloatArray], ArrayLike]
 """Drive d: a number, one for each case, or a function of z (m,) that returns (m,) or (cases, m)."""
 
 CELL = 0.13
-"""Size of a cell at a pole over the width of the thermal distribution there; 0.13 leaves errors of 0.2 % at delta = 60."""
+"""Size of a cell at a pole over the width of the thermal distribution there; 0.13 leaves 0.2 % at delta = 60."""
 MIN_CELLS, MAX_CELLS = 120, 4000
 DIED = 37.0
 """Decay, in powers of e, after which a mode is gone."""
@@ -118,6 +118,7 @@ class _Chain:
     size: FloatArray
     up: FloatArray
     down: FloatArray
+    _slow: dict[int, tuple[float, float]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def build(cls, delta: float, drive: Drive, faces: FloatArray) -> _Chain:
@@ -158,16 +159,17 @@ class _Chain:
         np.cumsum(np.log(self.up) - np.log(self.down), axis=1, out=log[:, 1:])
         return np.asarray(log - logsumexp(log, axis=1, keepdims=True))
 
-    @cached_property
-    def _slow(self) -> tuple[FloatArray, FloatArray]:
+    def slow(self, case: int) -> tuple[float, float]:
         """Logarithm of the smallest rate that is not zero, and the distance from it to the next."""
-        log_rate, gap = np.empty(self.cases), np.empty(self.cases)
-        for case, (out, up, down) in enumerate(zip(self.out, self.up, self.down, strict=True)):
-            lowest = eigh_tridiagonal(out, -np.sqrt(up * down), eigvals_only=True, select="i", select_range=(0, 2))
-            gap[case] = lowest[2] - lowest[1]
+        if case not in self._slow:
+            up, down = self.up[case], self.down[case]
+            lowest = eigh_tridiagonal(
+                self.out[case], -np.sqrt(up * down), eigvals_only=True, select="i", select_range=(0, 2)
+            )
             resolved = lowest[1] > 1e-9 * self.q[case]
-            log_rate[case] = math.log(lowest[1]) if resolved else self._log_slowest(case)
-        return log_rate, gap
+            log_rate = math.log(float(lowest[1])) if resolved else self._log_slowest(case)
+            self._slow[case] = log_rate, max(float(lowest[2] - lowest[1]), 1e-300)
+        return self._slow[case]
 
     def _log_slowest(self, case: int) -> float:
         """Smallest rate by inverse iteration on the currents between cells, where all terms are positive.
@@ -195,18 +197,16 @@ class _Chain:
 
     @property
     def log_rate(self) -> FloatArray:
-        return self._slow[0]
-
-    @property
-    def settled(self) -> FloatArray:
-        """Time after which only the slowest mode moves, for each case."""
-        return DIED / np.maximum(self._slow[1], 1e-300)
+        return np.array([self.slow(case)[0] for case in range(self.cases)])
 
     def fast(self, tau: FloatArray) -> FloatArray:
         """Part of the times (cases, m) over which more than the slowest mode moves."""
-        if np.all(self.q[:, None] * tau <= SHORT):
-            return tau
-        return np.minimum(tau, self.settled[:, None])
+        part = tau
+        for case in np.flatnonzero(self.q * tau.max(axis=1, initial=0.0) > SHORT).tolist():
+            if part is tau:
+                part = np.array(tau)
+            part[case] = np.minimum(tau[case], DIED / self.slow(case)[1])
+        return part
 
     def uniform(self, case: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Probabilities of staying, going up and going down in a uniform step."""
@@ -224,9 +224,9 @@ class _Chain:
             k = np.arange(low, high)
             weight = np.exp(k * math.log(mean) - mean - gammaln(k + 1)) if mean > 0 else np.ones(1)
             result[case] = kernels.walk(np.ascontiguousarray(p[case]), *self.uniform(case), low, weight)
-        if np.any(fast < tau):
-            decay = (np.exp(self.log_rate) * (fast - tau))[:, None]
-            result = result * np.exp(decay) - np.expm1(decay) * np.exp(self.log_rest)
+        for case in np.flatnonzero(fast < tau).tolist():
+            decay = math.exp(self.slow(case)[0]) * (fast[case] - tau)
+            result[case] = result[case] * math.exp(decay) - math.expm1(decay) * np.exp(self.log_rest[case])
         return result
 
 
@@ -340,9 +340,9 @@ class Axial:
         for case in range(chain.cases):
             means = self._mean(case, int(highs[case].max(initial=1)))
             kernels.mixture(means, steps[case], lows[case], highs[case], log_factorial, sides[case])
-        if np.any(fast < widths):
-            decay = (np.exp(chain.log_rate)[:, None] * (fast - widths))[:, None]
-            sides = sides * np.exp(decay) - np.exp(self._log_final)[:, :, None] * np.expm1(decay)
+        for case in np.flatnonzero(np.any(fast < widths, axis=1)).tolist():
+            decay = math.exp(chain.slow(case)[0]) * (fast[case] - widths[case])
+            sides[case] = sides[case] * np.exp(decay) - np.exp(self._log_final[case])[:, None] * np.expm1(decay)
         sides = np.minimum(sides, 1.0)
         return sides[:, 0], sides[:, 1]
 
@@ -510,7 +510,9 @@ def after_pulse(
     for drive, length in zip(drives, lengths, strict=True):
         chain = _Chain.build(delta, drive, faces)
         if chain.cases == 1 < len(p):
-            chain = dataclasses.replace(chain, up=chain.up.repeat(len(p), 0), down=chain.down.repeat(len(p), 0))
+            chain = dataclasses.replace(
+                chain, up=chain.up.repeat(len(p), 0), down=chain.down.repeat(len(p), 0), _slow={}
+            )
         p = chain.evolve(p, float(length))
     sides = p @ first._weights.T
     starts = np.broadcast_to(first.start, len(sides))
