@@ -10,6 +10,13 @@ from compact.errors import CircuitError
 __all__ = ["Ac", "Analysis", "Dc", "Op", "Tran"]
 
 
+def _plain(record: object, *names: str) -> None:
+    """Make numbers plain floats: NumPy's would be printed by their type."""
+    for name in names:
+        if (value := getattr(record, name)) is not None:
+            object.__setattr__(record, name, float(value))
+
+
 def _finite(analysis: str, **values: float) -> None:
     for name, value in values.items():
         if not math.isfinite(value):
@@ -56,6 +63,7 @@ class Dc:
     back: bool = False
 
     def __post_init__(self) -> None:
+        _plain(self, "start", "stop", "step")
         _finite("Dc", start=self.start, stop=self.stop)
         _positive("Dc", step=abs(self.step))
         if self.start == self.stop:
@@ -96,6 +104,7 @@ class Tran:
     uic: bool = False
 
     def __post_init__(self) -> None:
+        _plain(self, "stop", "step", "max_step")
         _positive("Tran", stop=self.stop, step=self.step)
         if self.max_step is not None:
             _positive("Tran", max_step=self.max_step)
@@ -130,6 +139,7 @@ class Ac:
     points_per_decade: int = 10
 
     def __post_init__(self) -> None:
+        _plain(self, "start", "stop")
         _positive("Ac", start=self.start, stop=self.stop, points_per_decade=self.points_per_decade)
         if self.stop <= self.start:
             raise CircuitError(f"Ac: stop = {self.stop:g} Hz must be above start = {self.start:g} Hz")

@@ -3,340 +3,101 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import quad
-from scipy.optimize import brentq
 
 from compact.analysis import Dc, Op, Tran
+from compact.checks import Check, boltzmann_moment, fold_voltage, parity, single, switching_time, threshold_voltage
 from compact.constants import ZERO_CELSIUS
 from compact.emit import device
-from compact.errors import ParameterError, SimulationError, SimulatorNotFound, SpinbricksError
-from compact.model import Model
+from compact.errors import SimulationError, SpinbricksError
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
 from compact.simulators import Simulator, get_simulator
 
-__all__ = [
-    "Check",
-    "boltzmann_moment",
-    "fold_voltage",
-    "parity",
-    "run_qa",
-    "switching_time",
-    "threshold_voltage",
-]
+__all__ = ["Check", "run_qa"]
 
 COLD, HOT = -55.0, 175.0
 """Temperature range of the checks [degC]."""
+REACH = 1.0
+"""Largest bias of the checks of models that have no threshold voltage [V]."""
+DWELLS = 400
+"""Dwells of the check of a telegraph model."""
 
 
-@dataclass(frozen=True)
-class Check:
-    """Outcome of one check.
-
-    Parameters
-    ----------
-    name, target : str
-        What was checked, and where ("numpy" or a simulator).
-    value : float
-        Measured figure in `unit`.
-    unit : str
-        Its unit.
-    limit : float
-        Largest allowed value.
-    note : str
-        What the figure is.
-    """
-
-    name: str
-    target: str
-    value: float
-    unit: str
-    limit: float
-    note: str
-
-    @property
-    def passed(self) -> bool:
-        """Whether the figure is within its limit; a figure that is no number is not."""
-        return bool(self.value <= self.limit)
+def _reach(card: ParameterSet) -> float:
+    if card.model == "mtj":
+        return max(abs(threshold_voltage(card, 1)), abs(threshold_voltage(card, -1)), REACH)
+    return REACH
 
 
-# -- building blocks, also used by the conformance tests ---------------------------------------------
-
-
-def threshold_voltage(card: ParameterSet, state: int, overdrive: float = 1.0) -> float:
-    """Voltage from free to reference layer at which an `mtj` in a state is driven out of it.
-
-    Parameters
-    ----------
-    card : ParameterSet
-        Card of an `mtj`.
-    state : {1, -1}
-        Parallel or antiparallel.
-    overdrive : float
-        Drive in units of the threshold.
-
-    Returns
-    -------
-    float
-        Voltage [V], negative for the parallel state.
-
-    Raises
-    ------
-    ParameterError
-        If no voltage up to 1 kV does it.
-    """
-    model = card.definition
-
-    def excess(volts: float) -> float:
-        drive = model.evaluate("d", {**card.values, "v_fl_rl": -state * volts, "z": float(state)})
-        return float(-state * drive - overdrive)
-
-    high = 1e-6
-    while excess(high) < 0:
-        high *= 2
-        if high > 1e3:
-            raise ParameterError(f"card '{card.name}': no voltage below 1 kV reaches {overdrive:g} of the threshold")
-    return -state * float(brentq(excess, 0.0, high, xtol=1e-15, rtol=1e-12))
-
-
-def fold_voltage(card: ParameterSet, state: int) -> float:
-    """Voltage at which the noise-free motion of an `mtj` loses its resting point in a state.
-
-    Beyond it the state is left however slowly the voltage rises; it lies below the threshold by about
-    sqrt(2/Delta), where the thermal incubation term takes over.
-
-    Parameters
-    ----------
-    card : ParameterSet
-        Card of an `mtj`.
-    state : {1, -1}
-        Parallel or antiparallel.
-
-    Returns
-    -------
-    float
-        Voltage [V], negative for the parallel state.
-    """
-    z = state * np.linspace(0.3, 1.0, 20001)
-
-    def strongest_return(volts: float) -> float:
-        rate = card.definition.evaluate("rate_z", {**card.values, "v_fl_rl": volts, "z": z})
-        return float(np.max(state * rate))
-
-    return float(brentq(strongest_return, 0.0, threshold_voltage(card, state, 1.2), xtol=1e-15, rtol=1e-10))
-
-
-def _single(card: ParameterSet, state: float, source: str, *, flipped: bool = False) -> Netlist:
-    netlist = Netlist(f"{card.name} with a source of its own")
-    netlist.use(card)
-    netlist.add_text(source)
-    ends = ("0", "in") if flipped else ("in", "0")
-    netlist.circuit.X("m", card.model, *ends, state=state)
-    return netlist
-
-
-def switching_time(
-    card: ParameterSet,
-    state: int,
-    volts: float,
-    simulator: Simulator,
-    *,
-    step: float | None = None,
-    **options: str | float,
-) -> float:
-    """Time from the start of a voltage step to z = 0 in an `mtj`.
-
-    Parameters
-    ----------
-    card : ParameterSet
-        Card of an `mtj`.
-    state : {1, -1}
-        Initial state.
-    volts : float
-        Height of the step [V].
-    simulator : Simulator
-        Where to run it.
-    step : float, optional
-        Largest time step [s]; by default 1/50 of tau_d.
-    **options
-        Simulator options.
-
-    Returns
-    -------
-    float
-        Time [s]; not a number if it did not switch within 60 tau_d.
-    """
-    tau = card.values["tau_d"]
-    edge, start, stop = tau / 100, tau, 61 * tau
-    netlist = _single(
-        card, state, f"Vin in 0 dc 0 pulse(0 {volts!r} {start!r} {edge!r} {edge!r} {stop!r} {2 * stop!r})"
-    )
-    waves = simulator.run(netlist, Tran(step=step or tau / 50, stop=stop), save=["xm.z"], options=options)
-    progress = state * waves.state("xm", "z")
-    crossed = int(np.argmax(progress < 0))
-    if not crossed:
-        return math.nan
-    early, late = progress[crossed - 1], progress[crossed]
-    t0, t1 = waves.axis[crossed - 1], waves.axis[crossed]
-    return float(t0 + (t1 - t0) * early / (early - late) - start - edge / 2)
-
-
-def parity(
-    cards: Sequence[ParameterSet],
-    simulator: Simulator,
-    points: int,
-    temperature: float = 27.0,
-    seed: int = 0,
-    slots: float = 0.0,
-) -> float:
-    """Largest relative deviation of an emitted model from the NumPy equations, currents and rates together.
-
-    Voltages and states are forced from outside at random points; the simulator's currents are compared.
-
-    Parameters
-    ----------
-    cards : sequence of ParameterSet
-        Cards of one model with one branch current.
-    simulator : Simulator
-        A circuit simulator.
-    points : int
-        Random points per card.
-    temperature : float
-        Temperature [degC].
-    seed : int
-        Seed of the points.
-    slots : float
-        For models that draw random numbers: length of the run in slots of the card whose slots are shortest. Every
-        instance then has a seed of its own, and every time step is compared, except at the edges of slots.
-
-    Returns
-    -------
-    float
-        Largest deviation over the larger of the value and 1e-3 of its typical size.
-    """
-    rng = np.random.default_rng(seed)
-    model = cards[0].definition
-    netlist = Netlist("parity at random points")
-    lines: list[str] = []
-    forcing: list[dict[str, ArrayLike]] = []
-    seeds = [f" seed={p + 1}" if slots else "" for p in range(points)]
-    for c, card in enumerate(cards):
-        netlist.use(device(card, subckt=f"device{c}", expose=True))
-        reach = 2 * abs(threshold_voltage(card, 1)) if model.name == "mtj" else 1.0
-        volts = rng.uniform(-reach, reach, (points, len(model.terminals) - 1))
-        states = rng.uniform(-1, 1, (points, len(model.states)))
-        ports = [t.name for t in model.terminals]
-        levels = {**{p: volts[:, k] for k, p in enumerate(ports[:-1])}, ports[-1]: np.zeros(points)}
-        known = {branch: levels[a] - levels[b] for branch, (a, b) in model.branches.items()}
-        known |= {s.name: states[:, k] for k, s in enumerate(model.states)}
-        settings = {**card.values, "temperature": temperature + ZERO_CELSIUS}
-        columns = {name: value[:, None] for name, value in known.items()}
-        columns |= {"seed": np.arange(1.0, points + 1)[:, None]} if slots else {}
-        forcing.append({**settings, **columns})
-        for p in range(points):
-            tag = f"{c}_{p}"
-            forced = [*volts[p], *states[p]]
-            nodes = [f"n{k}_{tag}" for k in range(len(forced))]
-            lines += [
-                f"V{k}_{tag} {node} 0 {value!r}"
-                for k, (node, value) in enumerate(zip(nodes, map(float, forced), strict=True))
-            ]
-            ends = [*nodes[: len(ports) - 1], "0", *nodes[len(ports) - 1 :]]
-            lines.append(f"X{tag} {' '.join(ends)} device{c}{seeds[p]}")
-    netlist.add_text("\n".join(lines))
-    widths = [float(np.max(model.evaluate("slot_time", card_points))) for card_points in forcing] if slots else []
-    run = Tran(step=min(widths) / 3, stop=slots * min(widths)) if slots else Tran(step=1e-13, stop=1e-12)
-    # Forced currents jump at the edges of slots: VACASK must not shorten its steps for them.
-    loose = {"vacask:tran_lteratio": 1e9} if slots else {}
-    waves = simulator.run(netlist, run, temperature=temperature, options=loose, timeout=300)
-    worst = 0.0
-    for c, points_of_card in enumerate(forcing):
-        chosen = np.array([len(waves.axis) - 1])
-        if slots:
-            phase = waves.axis / widths[c] % 1
-            chosen = np.flatnonzero((waves.axis > 0) & (np.minimum(phase, 1 - phase) > 1e-6))
-        for k, value in enumerate(_forced_currents(model, {**points_of_card, "time": waves.axis[chosen]})):
-            value = np.broadcast_to(value, (points, len(chosen)))
-            sign = -1.0 if k < len(model.terminals) - 1 else 1.0
-            measured = np.array([sign * waves[f"i(v{k}_{c}_{p})"][chosen] for p in range(points)])
-            scale = np.maximum(np.abs(value), 1e-3 * np.median(np.abs(value)))
-            worst = max(worst, float(np.max(np.abs(measured - value) / scale)))
-    return worst
-
-
-def _forced_currents(model: Model, known: Mapping[str, ArrayLike]) -> list[NDArray[np.float64]]:
-    """Currents out of the sources that force the terminals but the last, and out of those that force the states."""
-    count, ports = len(model.currents), [t.name for t in model.terminals]
-    names = [current.name for current in model.currents]
-    names += [x for s in model.states for x in (f"rate_{s.name}", s.time_scale)]
-    values = model.evaluate(names, known)
-    terminal = [
-        sum(i * ((branch.plus == p) - (branch.minus == p)) for i, branch in zip(values, model.currents, strict=False))
-        for p in ports[:-1]
-    ]
-    return [*terminal, *(r * t for r, t in zip(values[count::2], values[count + 1 :: 2], strict=True))]
-
-
-def boltzmann_moment(delta: float, power: int, low: float = -1.0) -> float:
-    """Thermal mean of z^power over [low, 1] in the axial well: weight exp(delta (z^2 - 1)).
-
-    Source: the stationary solution of Brown's Fokker-Planck equation.
-    """
-
-    def weight(z: float) -> float:
-        return math.exp(delta * (z * z - 1))
-
-    marks = [0.0, 1 - min(5 / delta, 0.9), -1 + min(5 / delta, 0.9)]
-    marks = [m for m in marks if low < m < 1]
-    top = quad(lambda z: z**power * weight(z), low, 1, points=marks, limit=200)[0]
-    return float(top / quad(weight, low, 1, points=marks, limit=200)[0])
-
-
-# -- checks ------------------------------------------------------------------------------------------
+# -- any model ---------------------------------------------------------------------------------------
 
 
 def _numeric_checks(card: ParameterSet) -> Iterator[Check]:
+    """Values on a grid of bias, states and temperature, far beyond where the device is used."""
     model, values = card.definition, card.values
-    reach = 10 * max(abs(threshold_voltage(card, 1)), abs(threshold_voltage(card, -1)), 1.0)
-    volts = np.linspace(-reach, reach, 401)[:, None, None]
-    z = np.linspace(-1, 1, 41)[None, :, None]
-    kelvin = np.array([COLD, 27.0, HOT])[None, None, :] + ZERO_CELSIUS
-    known = {**values, "v_fl_rl": volts, "z": z, "temperature": kelvin}
-    current, rate, static = model.evaluate(["i", "rate_z", "static_z"], known)
-    bad = sum(int(np.sum(~np.isfinite(x))) for x in (current, rate, static))
-    yield Check(
-        "finite values", "numpy", bad, "points", 0, f"not finite within +-{reach:.3g} V, {COLD:g}..{HOT:g} degC"
-    )
-    yield Check("passive", "numpy", float(np.max(-current * volts)), "W", 0, "largest power delivered")
-    yield Check("bounded state", "numpy", float(np.max(np.abs(static))), "1", 1, "largest |z| at an operating point")
-    low = model.evaluate("resistance", {**values, "v_fl_rl": volts, "z": 1.0})
-    high = model.evaluate("resistance", {**values, "v_fl_rl": volts, "z": -1.0})
-    yield Check("R_P below R_AP", "numpy", float(np.max(low / high)), "1", 1, "largest R_P/R_AP at any bias")
-    tiny = 1e-6 * reach * np.array([-1.0, 1.0])
-    slope = model.evaluate("i", {**values, "v_fl_rl": tiny, "z": 0.3}) / tiny
-    yield Check("smooth at 0 V", "numpy", float(abs(slope[1] / slope[0] - 1)), "1", 1e-4, "jump of dI/dV")
+    reach = 10 * _reach(card)
+    rng = np.random.default_rng(0)
+    ports = [t.name for t in model.terminals]
+    levels = {p: np.append(rng.uniform(-reach, reach, 4000), [-reach, reach]) for p in ports[:-1]}
+    levels[ports[-1]] = np.zeros(4002)
+    known = {branch: (levels[a] - levels[b])[:, None] for branch, (a, b) in model.branches.items()}
+    known |= {s.name: rng.uniform(-1, 1, 4002)[:, None] for s in model.states}
+    kelvin = np.array([COLD, 27.0, HOT]) + ZERO_CELSIUS
+    names = [c.name for c in model.currents] + [f"{kind}_{s.name}" for kind in ("rate", "static") for s in model.states]
+    results = model.evaluate(names, {**values, **known, "temperature": kelvin})
+    bad = sum(int(np.sum(~np.isfinite(x))) for x in results)
+    where = f"within +-{reach:.3g} V, {COLD:g}..{HOT:g} degC"
+    yield Check("finite values", "numpy", bad, "points", 0, f"not finite {where}")
+    power = sum(i * known[f"v_{c.plus}_{c.minus}"] for c, i in zip(model.currents, results, strict=False))
+    yield Check("passive", "numpy", float(np.max(-power)), "W", 0, f"largest power delivered {where}")
+    static = np.abs(results[-len(model.states) :]).max()
+    yield Check("bounded state", "numpy", float(static), "1", 1 + 1e-12, "largest state at an operating point")
+    for current in model.currents:
+        tiny = 1e-6 * np.array([-1.0, 1.0])
+        point = {**values, **dict.fromkeys(known, 0.3), f"v_{current.plus}_{current.minus}": tiny}
+        slope = model.evaluate(current.name, point) / tiny
+        yield Check("smooth at 0 V", "numpy", float(abs(slope[1] / slope[0] - 1)), "1", 1e-4, "jump of dI/dV")
 
 
 def _circuit_checks(card: ParameterSet, simulator: Simulator, points: int) -> Iterator[Check]:
-    name = simulator.name
+    """The emitted model against the equations, and its operating points."""
+    model, name = card.definition, simulator.name
     if name != "reference":
         for temperature in (27.0, HOT, COLD):
             yield Check("same equation", name, parity([card], simulator, points, temperature), "1", 1e-6,
                         f"largest deviation from NumPy at {points} points, {temperature:g} degC")  # fmt: skip
-    wrong = 0
+    if len(model.terminals) > 2:
+        return
+    worst = 0.0
+    volts = 0.1 * _reach(card)
+    currents = {}
     for state in (1, -1):
-        z = simulator.run(_single(card, state, "Vin in 0 dc 0"), Op()).state("xm", "z")[-1]
-        wrong += z * state < 0.5
-    yield Check("initial state", name, wrong, "states", 0, "operating points at 0 V in the other state")
+        waves = simulator.run(single(card, state, f"Vin in 0 dc {volts!r}"), Op())
+        currents[state] = abs(waves["i(vin)"][-1])
+        states = {s.name: waves.state("xm", s.name)[-1] for s in model.states}
+        point = {**card.values, "state": state, "v_fl_rl": volts, **states}
+        for s in model.states:
+            worst = max(worst, abs(float(model.evaluate(f"static_{s.name}", point)) - states[s.name]))
+    yield Check("initial state", name, worst, "1", 1e-3, "states of operating points against the equations")
+    yield Check(
+        "R_P below R_AP", name, currents[-1] / currents[1], "1", 1, f"ratio of the resistances at {volts:.3g} V"
+    )
+    forward = simulator.run(single(card, -1, f"Vin in 0 dc {volts!r}"), Op())["i(vin)"][-1]
+    backward = simulator.run(single(card, -1, f"Vin in 0 dc {-volts!r}", flipped=True), Op())["i(vin)"][-1]
+    yield Check("terminal flip", name, float(abs(backward / forward + 1)), "1", 1e-9, "I(-V) of the flipped device")
 
+
+# -- single models -----------------------------------------------------------------------------------
+
+
+def _axial_checks(card: ParameterSet, simulator: Simulator) -> Iterator[Check]:
+    name = simulator.name
     edges = {s: fold_voltage(card, s) for s in (1, -1)}
     low, high = 1.5 * edges[1], 1.5 * edges[-1]
-    waves = simulator.run(_single(card, -1, "Vin in 0 dc 0"), Dc("vin", low, high, (high - low) / 300, back=True))
+    waves = simulator.run(single(card, -1, "Vin in 0 dc 0"), Dc("vin", low, high, (high - low) / 300, back=True))
     z, v = waves.state("xm", "z"), waves["in"]
     jumps = np.flatnonzero(np.diff(np.sign(z)))
     found = [v[k + 1] for k in jumps]
@@ -359,27 +120,17 @@ def _circuit_checks(card: ParameterSet, simulator: Simulator, points: int) -> It
         else:
             yield Check(f"switching {way}", name, 0.0 if math.isfinite(measured) else math.nan, "1", 0.0,
                         f"switches in {measured:.3g} s at {volts:.3g} V")  # fmt: skip
-    yield _flip_check(card, simulator)
     yield _retention_check(card, simulator)
     yield _energy_check(card, simulator)
     if name != "reference" and card.definition.has_noise:
         yield _noise_check(card, simulator)
 
 
-def _flip_check(card: ParameterSet, simulator: Simulator) -> Check:
-    volts = threshold_voltage(card, -1, 0.5)
-    forward = simulator.run(_single(card, -1, f"Vin in 0 dc {volts!r}"), Op())["i(vin)"][-1]
-    backward = simulator.run(_single(card, -1, f"Vin in 0 dc {-volts!r}", flipped=True), Op())["i(vin)"][-1]
-    return Check(
-        "terminal flip", simulator.name, float(abs(backward / forward + 1)), "1", 1e-9, "I(-V) of the flipped device"
-    )
-
-
 def _retention_check(card: ParameterSet, simulator: Simulator) -> Check:
     tau = card.values["tau_d"]
     kept = []
     for state in (1, -1):
-        waves = simulator.run(_single(card, state, "Vin in 0 dc 0"), Tran(step=tau, stop=1000 * tau), save=["xm.z"])
+        waves = simulator.run(single(card, state, "Vin in 0 dc 0"), Tran(step=tau, stop=1000 * tau), save=["xm.z"])
         z = waves.state("xm", "z")
         kept.append(abs(z[-1] - z[0]))
     return Check("retention", simulator.name, float(max(kept)), "1", 1e-2, "change of z in 1000 tau_d at 0 V")
@@ -390,7 +141,7 @@ def _energy_check(card: ParameterSet, simulator: Simulator) -> Check:
     height = max(abs(threshold_voltage(card, s, 2.0)) for s in (1, -1))
     period = 40 * tau
     source = f"Vin in 0 dc 0 sin(0 {height!r} {1 / period!r})"
-    waves = simulator.run(_single(card, 1, source), Tran(step=period / 400, stop=2 * period), save=["in", "i(vin)"])
+    waves = simulator.run(single(card, 1, source), Tran(step=period / 400, stop=2 * period), save=["in", "i(vin)"])
     taken = -waves["in"] * waves["i(vin)"]
     given = float(max(0.0, -taken.min()) / taken.max())
     return Check(
@@ -419,8 +170,59 @@ def _noise_check(card: ParameterSet, simulator: Simulator) -> Check:
                  f"<1 - z^2> {means.mean():.4g} against Boltzmann's {exact:.4g}")  # fmt: skip
 
 
-CIRCUIT_CHECKS: dict[str, Callable[[ParameterSet, Simulator, int], Iterator[Check]]] = {"mtj": _circuit_checks}
-NUMERIC_CHECKS: dict[str, Callable[[ParameterSet], Iterator[Check]]] = {"mtj": _numeric_checks}
+def _precession_checks(card: ParameterSet, simulator: Simulator) -> Iterator[Check]:
+    """Free motion from the initial angle, against the reference."""
+    model = card.definition
+    start = {**card.values, **dict.fromkeys(model.branches, 0.0)}
+    m = np.array([float(model.evaluate(f"static_{s.name}", start)) for s in model.states])
+    at_start = start | {s.name: x for s, x in zip(model.states, m, strict=True)}
+    speed = math.hypot(*(float(model.evaluate(f"rate_{s.name}", at_start)) for s in model.states))
+    turn = 2 * math.pi * math.sin(abs(card.values["tilt"])) / speed
+    run = Tran(step=turn / 200, stop=8 * turn)
+    saved = [f"xm.{s.name}" for s in model.states]
+    ports = " ".join(["in"] + ["0"] * (len(model.terminals) - 1))
+    netlist = Netlist("free precession")
+    netlist.use(card)
+    netlist.add_text(f"Vin in 0 dc 0\nXm {ports} {card.model} state=1")
+    waves = simulator.run(netlist, run, save=saved)
+    norm = np.sqrt(sum(waves[s] ** 2 for s in saved))
+    yield Check("length", simulator.name, float(np.max(np.abs(norm - 1))), "1", 5e-3, "largest change of |m|")
+    if simulator.name == "reference":
+        return
+    exact = get_simulator("reference").run(netlist, run, save=saved)
+    deviation = max(np.max(np.abs(np.interp(exact.axis, waves.axis, waves[s]) - exact[s])) for s in saved)
+    limit = 0.05 * math.sin(abs(card.values["tilt"]))
+    yield Check("precession", simulator.name, float(deviation), "1", limit, "deviation from the reference in 8 turns")
+
+
+def _dwell_checks(card: ParameterSet, simulator: Simulator) -> Iterator[Check]:
+    """Mean dwells at zero bias against the law, in standard errors."""
+    if simulator.name == "reference":
+        return
+    point = {**card.values, "v_fl_rl": 0.0, "temperature": 27.0 + ZERO_CELSIUS}
+    law = {1: float(card.definition.evaluate("dwell_p", point)), -1: float(card.definition.evaluate("dwell_ap", point))}
+    stop = DWELLS * (law[1] + law[-1]) / 2
+    netlist = single(card, 1, "Vin in 0 dc 0")
+    waves = simulator.run(netlist, Tran(step=stop / 1000, stop=stop), save=["xm.z"], timeout=300)
+    side = np.sign(waves.state("xm", "z"))
+    flips = np.flatnonzero(np.diff(side))
+    for state, way in ((1, "parallel"), (-1, "antiparallel")):
+        dwells = np.diff(waves.axis[flips])[side[flips + 1][:-1] == state]
+        if len(dwells) < 10:
+            yield Check(f"dwell, {way}", simulator.name, math.nan, "sigma", 4, f"only {len(dwells)} dwells seen")
+            continue
+        sigma = abs(dwells.mean() / law[state] - 1) * math.sqrt(len(dwells))
+        yield Check(f"dwell, {way}", simulator.name, float(sigma), "sigma", 4,
+                    f"mean of {len(dwells)} dwells {dwells.mean():.3g} s, law {law[state]:.3g} s")  # fmt: skip
+
+
+SPECIAL_CHECKS: dict[str, Callable[[ParameterSet, Simulator], Iterator[Check]]] = {
+    "mtj": _axial_checks,
+    "mtj_macrospin": _precession_checks,
+    "mtj_sot": _precession_checks,
+    "telegraph": _dwell_checks,
+}
+"""Checks beyond those that apply to all models."""
 
 
 def run_qa(
@@ -448,27 +250,25 @@ def run_qa(
 
     Raises
     ------
-    ParameterError
-        If no checks are known for the card's model.
     SimulatorNotFound
         If a simulator is missing.
     """
-    if card.model not in CIRCUIT_CHECKS:
-        raise ParameterError(f"no checks are known for model '{card.model}'")
     machines = [get_simulator(name) for name in simulators]
     for machine in machines:
         machine.find()
     done: list[Check] = []
-    for check in NUMERIC_CHECKS[card.model](card):
+    for check in _numeric_checks(card):
         done.append(check)
         progress(check.name)
+    special = SPECIAL_CHECKS.get(card.model)
     for machine in machines:
         try:
-            for check in CIRCUIT_CHECKS[card.model](card, machine, points):
+            for check in _circuit_checks(card, machine, points):
                 done.append(check)
                 progress(f"{machine.name}: {check.name}")
-        except SimulatorNotFound:
-            raise
+            for check in special(card, machine) if special else ():
+                done.append(check)
+                progress(f"{machine.name}: {check.name}")
         except (SimulationError, SpinbricksError) as error:
             done.append(Check("run", machine.name, math.nan, "1", 0, str(error)))
     return done

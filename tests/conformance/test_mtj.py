@@ -12,10 +12,11 @@ import pytest
 
 from compact.analysis import Dc, Op, Tran
 from compact.cards import card_names, load_card
+from compact.checks import boltzmann_moment, fold_voltage, parity, switching_time
 from compact.emit import TARGETS, device, emit, emit_ngspice, emit_veriloga, write
 from compact.netlist import Netlist
 from compact.parameters import CORNERS, ParameterSet
-from compact.qa import boltzmann_moment, fold_voltage, parity, run_qa, switching_time
+from compact.qa import run_qa
 from compact.simulators import Simulator, get_simulator, openvaf
 
 Draw = Callable[[int, int], list[ParameterSet]]

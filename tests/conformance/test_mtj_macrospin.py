@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from compact.analysis import Op, Tran
+from compact.checks import boltzmann_moment, parity
 from compact.constants import BOLTZMANN, GYROMAGNETIC, MU_0
 from compact.emit import device, emit_veriloga
 from compact.models import MODELS
 from compact.models.mtj import from_physical
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
-from compact.qa import boltzmann_moment, parity
 from compact.simulators import Simulator, get_simulator, openvaf
 
 COLD = {"t_bloch": 1e6, "k_exponent": 0.0}  # no temperature dependence

@@ -16,12 +16,12 @@ from scipy.stats import kstest
 
 from compact.analysis import Op, Tran
 from compact.cards import card_names, load_card
+from compact.checks import parity
 from compact.constants import ZERO_CELSIUS
 from compact.emit import emit_veriloga
 from compact.measure import crossings
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
-from compact.qa import parity
 from compact.simulators import Simulator, openvaf
 
 FLICKER = ParameterSet(
