@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import math
 import re
@@ -30,6 +31,7 @@ RESERVED = frozenset(
     model module nature or output parameter potential pow real sin cos sqrt string table temp temper time tnom
     transition vt while xor abs""".split()  # noqa: SIM905 - a list of words reads better so
 )
+_BRACED = re.compile(r"\{(\w+)\}")
 OPTIONS: Mapping[str, float | str] = {"method": "trap", "reltol": 1e-4}
 """Simulator options that travel with an emitted device."""
 
@@ -180,8 +182,10 @@ class Subcircuit:
         Its terminals.
     instance : list of (str, str)
         Instance parameters and their default text.
+    shared : list of (str, str, str)
+        `.param` lines of all instances: name, text, comment.
     constants : list of (str, str, str)
-        `.param` lines: name, text, comment.
+        `.param` lines of each instance.
     blocks : list of (str, list of str)
         Comment and elements of each node or branch.
     """
@@ -189,6 +193,7 @@ class Subcircuit:
     name: str
     ports: list[str]
     instance: list[tuple[str, str]]
+    shared: list[tuple[str, str, str]]
     constants: list[tuple[str, str, str]]
     blocks: list[tuple[str, list[str]]]
 
@@ -196,9 +201,11 @@ class Subcircuit:
 class _SubcircuitWriter:
     """Splits the equations into linear elements, which ngspice evaluates fast, and as few B sources as possible.
 
-    Terms that are linear in one voltage become G elements; the intermediates that the model marks as nodes get one,
-    with 1 Ohm to ground, unless nothing but linear terms would use it. Terms whose parameter is zero on the card are
-    left out. All that depends on parameters and temperature alone is a `.param`.
+    Of a B source, each operation costs as much as a linear element, and its derivatives cost as much again. Terms that
+    are linear in one voltage become G elements and resistors. Intermediates that the model marks as nodes get one,
+    unless nothing but linear terms would use it; a quotient becomes the balance of its products, and a constant factor
+    the resistor of its node. Terms whose parameter is zero on the card are left out. What depends on the card and
+    the temperature alone is a `.param` outside the subcircuit, evaluated once for all instances.
     """
 
     def __init__(
@@ -209,15 +216,16 @@ class _SubcircuitWriter:
         noise: bool,
         temperature: float,
         expose: bool,
+        sweep: bool,
     ):
         self.model, self.card_values, self.name, self.temperature = model, values, name, temperature
+        self.sweep = sweep
         self.ports = _ports(model, expose)
         self.instance = _instance_parameters(model, noise)
         adjustable = {p.name for p in self.instance}
         literal = {p.name: values[p.name] for p in model.parameters if p.name not in adjustable}
         zero = {_symbol(n): sp.Integer(0) for n, value in literal.items() if not value}
-        # A B source has nodesets to begin from, so its state may follow the solution.
-        zero |= {_symbol("noise"): sp.Integer(int(noise)), _symbol(TRACK_PARAMETER.name): sp.Integer(1)}
+        zero |= {_symbol("noise"): sp.Integer(int(noise)), _symbol(TRACK_PARAMETER.name): sp.Integer(int(sweep))}
         self.literal = [n for n in literal if _symbol(n) not in zero]
         self.lets: dict[str, sp.Expr] = {}
         for let in model.lets.values():
@@ -236,15 +244,22 @@ class _SubcircuitWriter:
         for let_name, value in self.lets.items():
             if {s.name for s in value.free_symbols} <= self.fixed:
                 self.fixed.add(let_name)
+        self.own = {p.name for p in self.instance}  # constants that differ between instances
+        for let_name in (n for n in self.lets if n in self.fixed):
+            if {s.name for s in self.lets[let_name].free_symbols} & self.own:
+                self.own.add(let_name)
         self.nodes = {n for n in self.lets if n not in self.fixed and model.lets[n].node}
         self._drop_linear_nodes()
         self.combined: dict[str, tuple[str, str]] = {}  # text of a constant: name, text
         self.counts: dict[str, int] = {}
-        self.parameter_names = {n: n for n in self.fixed}
-        self.parameter_names[TEMPERATURE.name] = f"(temp + {number(ZERO_CELSIUS)})"
-        self.names = {n: "{" + n + "}" for n in self.fixed} | {TIME.name: "time"}
+        self.parameter_names = {n: self._constant_name(n) for n in self.fixed}
+        self.parameter_names[TEMPERATURE.name] = f"({name}__temp + {number(ZERO_CELSIUS)})"
+        self.names = {n: "{" + self._constant_name(n) + "}" for n in self.fixed} | {TIME.name: "time"}
         self.names |= {n: f"V({n})" for n in (*(s.name for s in model.states), *self.nodes)}
         self.names |= {branch: f"V({a}, {b})" for branch, (a, b) in model.branches.items()}
+
+    def _constant_name(self, name: str) -> str:
+        return name if name in self.own else f"{self.name}__{name}"
 
     def _parameter_text(self, value: sp.Expr) -> str:
         return NgspicePrinter(self.model.name, self.parameter_names).text(value)
@@ -280,12 +295,20 @@ class _SubcircuitWriter:
             others = min((others, sp.factor(others)), key=sp.count_ops)
         return linear, others
 
+    def _balance(self, name: str) -> sp.Expr:
+        """Current into a node, zero where its voltage is the value of the intermediate of that name."""
+        value = self._inline(self.lets[name])
+        bottoms = [f for f in sp.Mul.make_args(value) if f.is_Pow and f.exp.is_negative and self._bias(f.base)]
+        bottom = sp.Mul(*(sp.Pow(f.base, -f.exp) for f in bottoms))
+        top = sp.Mul(*(f for f in sp.Mul.make_args(value) if f not in bottoms))
+        return top - bottom * _symbol(name)
+
     def _drop_linear_nodes(self) -> None:
         """A linear node that serves linear terms only is not needed: its users take its terms."""
         for name in [n for n in self.lets if n in self.nodes]:
-            if self._split(self.lets[name])[1] != 0:
+            if self._split(self._balance(name))[1] != 0:
                 continue
-            users = [self.lets[n] for n in self.nodes if n != name] + [e for _, _, e in self.currents]
+            users = [self._balance(n) for n in self.nodes if n != name] + [e for _, _, e in self.currents]
             users += self.rates.values()
             if not any(_symbol(name) in self._split(e)[1].free_symbols for e in users):
                 self.nodes.discard(name)
@@ -301,7 +324,10 @@ class _SubcircuitWriter:
                 name = f"k{self.counts[owner]}_{owner}"
                 self.combined[text] = (name, text)
                 self.fixed.add(name)
-                self.parameter_names[name], self.names[name] = name, "{" + name + "}"
+                if {s.name for s in value.free_symbols} & self.own:
+                    self.own.add(name)
+                self.parameter_names[name] = self._constant_name(name)
+                self.names[name] = "{" + self._constant_name(name) + "}"
             return _symbol(self.combined[text][0])
         arguments = value.args
         if isinstance(value, sp.Add | sp.Mul):
@@ -313,14 +339,21 @@ class _SubcircuitWriter:
     def _elements(self, owner: str, plus: str, minus: str, value: sp.Expr, static: sp.Expr | None = None) -> list[str]:
         """Elements that carry a current of `value` from node `plus` to node `minus`.
 
-        With `static`, the current at the operating point is that instead.
+        With `static`, the current at the operating point is that instead. There, and in transients nowhere else,
+        `time` is zero; in DC sweeps it is the value swept.
         """
         linear, rest = self._split(value)
         lines: list[str] = []
         total = sp.Integer(0)
         for order, (symbol, coefficient) in enumerate(linear.items(), start=1):
+            total += coefficient * (symbol if symbol is not None else 1)
+            across = self._across(symbol)
+            if across in ((plus, minus), (minus, plus)):
+                resistance = (1 if across == (plus, minus) else -1) / coefficient
+                text = self._source_text(self._combine(resistance, owner))
+                lines.append(f"R{owner}_{order} {across[0]} {across[1]} {text}")
+                continue
             gain = self._combine(coefficient, owner)
-            total += gain * (symbol if symbol is not None else 1)
             if symbol is None:
                 lines.append(f"I{owner}_{order} {plus} {minus} {self._source_text(gain)}")
             else:
@@ -328,18 +361,41 @@ class _SubcircuitWriter:
                 lines.append(f"G{owner}_{order} {plus} {minus} {a} {b} {self._source_text(gain)}")
         text = self._source_text(self._combine(rest, owner))
         if static is not None:
-            settle = self._combine(self._inline(static) - total, f"{owner}_op")
-            text = f"time > 0 ? {text} : {self._source_text(settle)}"
+            settle = self._combine(self._gathered(self._inline(static) - total), f"{owner}_op")
+            settled = self._source_text(settle)
+            text = settled if self.sweep else f"time ? {text} : {settled}"
         return [*lines, f"B{owner} {plus} {minus} I={text}"] if rest != 0 or static is not None else lines
+
+    def _gathered(self, value: sp.Expr) -> sp.Expr:
+        """A sum in which each voltage has one coefficient."""
+        terms: dict[sp.Expr, sp.Expr] = {}
+        for term in sp.Add.make_args(value):
+            coefficient, core = term.as_independent(*self._bias(term), as_Add=False)
+            terms[core] = terms.get(core, sp.Integer(0)) + coefficient
+        return sp.Add(*(coefficient * core for core, coefficient in terms.items()))
+
+    def _across(self, symbol: sp.Symbol | None) -> tuple[str, str]:
+        """Nodes between which the voltage is that of a symbol; terminals rather than a node that repeats them."""
+        name = "" if symbol is None else symbol.name
+        same = str(self.lets[name]) if name in self.nodes else name
+        return self.model.branches.get(same, (name, "0"))
+
+    def _node(self, name: str) -> list[str]:
+        """Elements of the node of an intermediate."""
+        own = _symbol(name)
+        linear, rest = self._split(self._balance(name))
+        leak = -linear.pop(own)
+        factor = rest.as_independent(*self._bias(rest), as_Add=False)[0] if rest != 0 else sp.Integer(1)
+        factor = factor if factor.free_symbols else sp.Integer(1)
+        linear = {symbol: coefficient / factor for symbol, coefficient in linear.items()}
+        value = sp.Add(*(k * (1 if s is None else s) for s, k in linear.items()), rest / factor)
+        resistance = self._source_text(self._combine(factor / leak, name))
+        return [*self._elements(name, "0", name, value), f"R{name} {name} 0 {resistance}"]
 
     def write(self) -> Subcircuit:
         """The subcircuit in parts."""
         model = self.model
-        blocks = [
-            (self._about(name), [*self._elements(name, "0", name, self.lets[name]), f"R{name} {name} 0 1.0"])
-            for name in self.lets
-            if name in self.nodes
-        ]
+        blocks = [(self._about(name), self._node(name)) for name in self.lets if name in self.nodes]
         for plus, minus, value in self.currents:
             lines = self._elements(f"i_{plus}_{minus}", plus, minus, value)
             blocks.append((f"current from {plus} to {minus} [A]", lines))
@@ -347,43 +403,46 @@ class _SubcircuitWriter:
             zero = {_symbol(n): sp.Integer(0) for n in (*(s.name for s in model.states), *model.branches)}
             start = self._combine(self._inline(self.statics[state.name], nodes=True).subs(zero), f"{state.name}_start")
             scale, start_text = self._source_text(_symbol(state.time_scale)), self._source_text(start)
+            static = self.statics[state.name] - _symbol(state.name)
             lines = [
                 f"C{state.name} {state.name} 0 {scale} ic={start_text}",
-                *self._elements(
-                    state.name,
-                    "0",
-                    state.name,
-                    self.rates[state.name],
-                    self.statics[state.name] - _symbol(state.name),
-                ),
-                f".nodeset v({state.name})={start_text}",
+                *self._elements(state.name, "0", state.name, self.rates[state.name], static),
             ]
             blocks.append((f"{state.name}: {state.description} [{state.unit}]", lines))
-        constants = [
+        everything = [
             (n, number(self.card_values[n]), f"{p.description} [{p.unit}]")
             for n in self.literal
             for p in [model.parameter(n)]
         ]
-        constants += [(n, self._parameter_text(self.lets[n]), self._about(n)) for n in self.lets if n in self.fixed]
-        constants += [(name, text, "combined for speed") for name, text in self.combined.values()]
-        used = _names_in([text for _, text, _ in constants] + [line for _, lines in blocks for line in lines])
-        constants = _only_used(constants, used)
-        instance = [(p.name, number(self.card_values[p.name])) for p in self.instance]
-        if "temp" in used:
-            instance.append(("temp", number(self.temperature)))
-        return Subcircuit(self.name, self.ports, instance, constants, blocks)
+        everything += [(n, self._parameter_text(self.lets[n]), self._about(n)) for n in self.lets if n in self.fixed]
+        everything += [(name, text, "combined for speed") for name, text in self.combined.values()]
+        # Each constant of an instance costs as much as an element: those used once are written where they are used,
+        # except in B sources, where ngspice would not compute them but put in their text.
+        uses = collections.Counter(_names_in([t for _, t, _ in everything] + [x for _, lines in blocks for x in lines]))
+        sources = {n for _, lines in blocks for n in _names_in(x for x in lines if x.startswith("B"))}
+        once = {n: t for n, t in self.combined.values() if n in self.own and uses[n] == 1 and n not in sources}
+        for position, (comment, lines) in enumerate(blocks):
+            blocks[position] = (comment, [_BRACED.sub(lambda m: f"{{{once.get(m[1], m[1])}}}", x) for x in lines])
+        everything = [(n, t, c) for n, t, c in everything if uses[self._constant_name(n)] and n not in once]
+        shared = [(self._constant_name(n), t, c) for n, t, c in everything if n not in self.own]
+        if uses[f"{self.name}__temp"]:
+            shared.insert(0, (f"{self.name}__temp", number(self.temperature), "temperature [degC]"))
+        return Subcircuit(
+            self.name,
+            self.ports,
+            [(p.name, number(self.card_values[p.name])) for p in self.instance],
+            shared,
+            [row for row in everything if row[0] in self.own],
+            blocks,
+        )
 
     def _about(self, name: str) -> str:
         let = self.model.lets[name]
         return f"{name}: {let.description} [{let.unit}]"
 
 
-def _names_in(texts: Iterable[str]) -> set[str]:
-    return {name for text in texts for name in re.findall(r"[A-Za-z_]\w*", text)}
-
-
-def _only_used(constants: list[tuple[str, str, str]], used: set[str]) -> list[tuple[str, str, str]]:
-    return [row for row in constants if row[0] in used]
+def _names_in(texts: Iterable[str]) -> list[str]:
+    return [name for text in texts for name in re.findall(r"[A-Za-z_]\w*", text)]
 
 
 def _ports(model: Model, expose: bool) -> list[str]:
@@ -404,6 +463,7 @@ def emit_ngspice(
     noise: bool = False,
     temperature: float = 27.0,
     expose: bool = False,
+    sweep: bool = False,
 ) -> str:
     """Subcircuit of behavioural sources, for any ngspice.
 
@@ -419,15 +479,17 @@ def emit_ngspice(
         With thermal noise in transients, whose largest step must then not exceed its slot, by default a hundredth
         of the relaxation time.
     temperature : float
-        Default of the instance parameter `temp` [degC]. ngspice computes a subcircuit's constants before it knows
-        the temperature of the simulation, so a netlist that changes that must give `temp` to its instances.
+        Temperature [degC]. ngspice computes constants before it knows the temperature of the simulation, so a netlist
+        at another one must set the parameter `<subckt>__temp`.
     expose : bool
         Whether the states are terminals too, to be read or driven from outside.
+    sweep : bool
+        For DC sweeps instead of operating points and transients: states follow from the point before.
 
     Returns
     -------
     str
-        A `.subckt`.
+        A `.subckt`, and before it the constants that its instances share.
 
     Raises
     ------
@@ -438,15 +500,21 @@ def emit_ngspice(
         raise EmitError(f"model {card.model} declares no noise")
     name = check_identifier("subcircuit name", subckt or card.model)
     moved = card.corner(corner)
-    return _ngspice_text(moved.definition, tuple(moved.values.items()), name, noise, temperature, expose)
+    return _ngspice_text(moved.definition, tuple(moved.values.items()), name, noise, temperature, expose, sweep)
 
 
 @functools.lru_cache(maxsize=512)
 def _ngspice_text(
-    model: Model, values: tuple[tuple[str, float], ...], name: str, noise: bool, temperature: float, expose: bool
+    model: Model,
+    values: tuple[tuple[str, float], ...],
+    name: str,
+    noise: bool,
+    temperature: float,
+    expose: bool,
+    sweep: bool,
 ) -> str:
     _check_names(model)
-    writer = _SubcircuitWriter(model, dict(values), name, noise, temperature, expose)
+    writer = _SubcircuitWriter(model, dict(values), name, noise, temperature, expose, sweep)
     return render("netlists/subckt.lib.j2", sub=writer.write())
 
 
@@ -522,10 +590,10 @@ class EmittedDevice:
         values = {**self.card.values, **given, "temperature": temperature + ZERO_CELSIUS}
         return self.card.definition.largest_step(values, self.noise)
 
-    def ngspice_text(self, temperature: float = 27.0) -> str:
+    def ngspice_text(self, temperature: float = 27.0, sweep: bool = False) -> str:
         """Subcircuit of behavioural sources; see `emit_ngspice`."""
         return emit_ngspice(
-            self.card, subckt=self.subckt, noise=self.noise, temperature=temperature, expose=self.expose
+            self.card, subckt=self.subckt, noise=self.noise, temperature=temperature, expose=self.expose, sweep=sweep
         )
 
     def veriloga_text(self) -> str:
@@ -568,13 +636,15 @@ def device(
 
 def _library(card: ParameterSet) -> str:
     name = card.name
-    variants = [False, True] if card.definition.has_noise else [False]
+    variants: dict[str, dict[str, bool]] = {"": {}, "_sweep": {"sweep": True}}
+    if card.definition.has_noise:
+        variants["_noise"] = {"noise": True}
     sections: list[dict[str, str]] = [
         {
             "name": f"{name}_{corner}",
             "text": "\n".join(
-                emit_ngspice(card, subckt=name + ("_noise" if noise else ""), corner=corner, noise=noise)
-                for noise in variants
+                emit_ngspice(card, subckt=name + suffix, corner=corner, **choices)
+                for suffix, choices in variants.items()
             ),
         }
         for corner in CORNERS
@@ -586,7 +656,8 @@ def _library(card: ParameterSet) -> str:
         + " ".join(f"{p.name}={card.values[p.name]:g}" for p in _instance_parameters(card.definition, False)),
         f"{name}_noise has thermal noise; the time step must not exceed t_slot (0: tau_d at temperature, over 100).",
         "Integrate with .options " + " ".join(f"{k}={v}" for k, v in OPTIONS.items()) + ".",
-        "Give temp= [degC] to instances that are not at 27 degC: .temp does not reach a subcircuit's constants.",
+        f"Constants hold at 27 degC; for another temperature set .param {name}__temp=85 behind the library.",
+        f"{name}_sweep is for .dc, where states follow from the point before; {name} for everything else.",
         "Terms whose parameter is zero on the card are left out.",
     ]
     return render("netlists/card.lib.j2", header=[*header(card, what), *usage], sections=sections)

@@ -82,6 +82,7 @@ def module_parameters(device: Device, analysis: Analysis) -> dict[str, float]:
 
     A device may have ``sweep_parameters``, which hold in DC sweeps only: there a state follows from the point
     before, while at an operating point the instance's initial state decides, whatever the solver's first steps do.
+    Such a device also takes ``ngspice_text(temperature, sweep=True)``.
     """
     extra: Mapping[str, float] = getattr(device, "sweep_parameters", {}) if isinstance(analysis, Dc) else {}
     return {**device.model_parameters, **extra}
@@ -135,7 +136,7 @@ class Netlist:
         self.initial: dict[str, float] = {}
         self.nodesets: dict[str, float] = {}
         self._texts: list[str] = []
-        self._emitted: dict[tuple[str, float | None], str] = {}
+        self._emitted: dict[tuple[object, ...], str] = {}
 
     def use(self, card: Any, subckt: str | None = None, **choices: Any) -> Device:
         """Register a device; instances then call it: ``circuit.X("mtj1", "mtj", "a", "b", state=-1)``.
@@ -173,11 +174,13 @@ class Netlist:
             raise CircuitError(f"subcircuit '{device.subckt}' is another device already; give another subckt=")
         return present
 
-    def ngspice_text(self, subckt: str, temperature: float) -> str:
-        """Subcircuit of a registered device at a temperature [degC]; emitted once."""
-        key = (subckt, temperature)
+    def ngspice_text(self, subckt: str, temperature: float, sweep: bool = False) -> str:
+        """Subcircuit of a registered device at a temperature [degC], of its own kind for DC sweeps; emitted once."""
+        device = self.devices[subckt]
+        choices = {"sweep": True} if sweep and hasattr(device, "sweep_parameters") else {}
+        key = (subckt, temperature, *choices)
         if key not in self._emitted:
-            self._emitted[key] = self.devices[subckt].ngspice_text(temperature).strip()
+            self._emitted[key] = device.ngspice_text(temperature, **choices).strip()
         return self._emitted[key]
 
     def veriloga_text(self, subckt: str) -> str:

@@ -160,6 +160,12 @@ class VerilogAPrinter(TargetPrinter):
         return f"({inner} > 0.0 ? 1.0 : ({inner} < 0.0 ? -1.0 : 0.0))"
 
 
+class _Ramp(sp.Function):
+    """The larger of the argument and zero."""
+
+    nargs = 1
+
+
 class NgspicePrinter(TargetPrinter):
     """Expressions of ngspice's B sources and `.param` lines.
 
@@ -169,6 +175,25 @@ class NgspicePrinter(TargetPrinter):
 
     target = "ngspice"
     functions = COMMON | {"log": "ln", "Abs": "abs", "sign": "sgn", "Max": "max", "Min": "min"}
+
+    def text(self, expression: sp.Expr) -> str:
+        """Text of an expression."""
+        return super().text(self._ramped(sp.sympify(expression)))
+
+    def _ramped(self, expr: sp.Expr) -> sp.Expr:
+        """Smooth maxima as plain ramps, except in roots, quotients and functions, which might not bear a zero."""
+        if isinstance(expr, SmoothPositive):
+            return _Ramp(self._ramped(expr.args[0]))
+        if expr.is_Add or expr.is_Mul or (expr.is_Pow and expr.exp.is_Integer and expr.exp > 0):
+            return expr.func(*(self._ramped(a) for a in expr.args), evaluate=False)
+        return expr
+
+    def _as_ordered_terms(self, expr: sp.Add, order: str | None = None) -> list[sp.Expr]:
+        """Terms to be taken away come last: a leading minus is an operation of its own."""
+        return sorted(super()._as_ordered_terms(expr, order), key=lambda t: t.could_extract_minus_sign())
+
+    def _print__Ramp(self, expr: _Ramp) -> str:
+        return f"uramp({self._print(expr.args[0])})"
 
     def _print_SmoothPositive(self, expr: SmoothPositive) -> str:
         x, width = expr.args

@@ -112,13 +112,9 @@ class Mtj(Model):
         # critical current.
         yield Let("e_mean", (1 / q.ic_p2ap + 1 / q.ic_ap2p) / 2, "1/A", "mean inverse critical current")
         yield Let("e_half", (1 / q.ic_p2ap - 1 / q.ic_ap2p) / 2, "1/A", "half difference of the inverse ones")
-        yield Let(
-            "d",
-            q.i / q.ic_t * (q.e_mean + q.e_half * q.z) + q.h_bias,
-            "1",
-            "drive towards parallel in units of the threshold",
-        )
-        yield Let("pull", q.z + q.d, "1", "torque over the sine of the angle", node=True)
+        drive = q.i / q.ic_t * (q.e_mean + q.e_half * q.z) + q.h_bias
+        yield Let("pull", q.z + drive, "1", "torque over the sine of the angle", node=True)
+        yield Let("d", q.pull - q.z, "1", "drive towards parallel in units of the threshold")
         yield Let("sin2", smooth_positive(1 - q.z * q.z), "1", "squared sine of the angle, never negative")
         thermal = q.z * (1 - q.noise / 2) / q.delta_t
         yield Rate("z", (q.sin2 * q.pull - thermal) / q.tau_t)
@@ -133,9 +129,8 @@ class Mtj(Model):
             "1",
             "state kept in an operating point: 1 parallel, -1 antiparallel",
         )
-        yield Let("margin", 1 + q.memory * q.d, "1", "distance from the threshold")
-        depth = (q.margin - sp.sqrt(smooth_positive(q.margin * q.margin - 2 / q.delta_t))) / 2
-        yield Static("z", q.memory * sp.Abs(q.state) * (1 - depth))
+        root = sp.sqrt(smooth_positive(1 - 2 / q.delta_t + q.d * (2 * q.memory + q.d)))
+        yield Static("z", sp.Abs(q.state) / 2 * (q.memory * (1 + root) - q.d))
 
         yield Output("drive", q.d, "1", "drive towards parallel in units of the threshold")
 

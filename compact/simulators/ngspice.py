@@ -248,7 +248,7 @@ def deck(
         if name in compiled:
             parts += _compiled_device(device, compiled[name].name, analysis)
         else:
-            parts.append(netlist.ngspice_text(name, temperature))
+            parts.append(netlist.ngspice_text(name, temperature, isinstance(analysis, Dc)))
     parts.append(netlist.models(lines).strip())
     if isinstance(analysis, Dc):
         lines = _swept(lines, analysis)
