@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import compact
-from compact import asked, wer
+from compact import asked, motion, wer
 from compact.errors import SimulationWarning, SpinbricksError, unknown
 from compact.terminal import Failed, Terminal, WrongUse, report_error, report_warning
 
@@ -128,6 +128,9 @@ def fit(
     ] = None,
     tau_d: Annotated[str | None, typer.Option(metavar="TIME", help="Relaxation time to assume.")] = None,
     temperature: Annotated[str | None, typer.Option(metavar="KELVIN", help="Temperature of the measurement.")] = None,
+    sweep_rate: Annotated[
+        str | None, typer.Option(metavar="RATE", help="Speed of a swept field, such as 100Oe/s or 5mT/s.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the card.")] = None,
     plot: Annotated[
         Path | None,
@@ -139,18 +142,21 @@ def fit(
 ) -> None:
     """Fit measured loops of one device.
 
-    Writes a card and a plot. Loops at several pulse widths, given together, yield Delta as well.
+    Writes a card and a plot. Loops at several pulse widths, given together, yield Delta as well; so do loops of
+    resistance against field, at several speeds of the field or with a curve along the hard axis.
     """
     terminal = Terminal(as_json)
     for path in data:
         asked.data_file(path)
     with terminal.step("starting"):
+        from compact import fieldcard, fieldloop
         from compact.columns import parse_columns
         from compact.data import read_loops
-        from compact.fitting import fit_loop
+        from compact.fitting import FitResult, fit_loop
         from compact.models import MODELS
         from compact.parameters import check_identifier
         from compact.plotting import FORMATS
+        from compact.roles import parse_roles
 
     asked.one_of("model", model, [m.name for m in MODELS])
     if name is not None:
@@ -160,9 +166,20 @@ def fit(
         raise WrongUse(unknown("plot format", plot.suffix or plot.name, FORMATS))
     if out is not None and out.suffix.lower() != ".json":
         raise WrongUse(f"--out '{out}': a card is a .json file")
+    by_field = [fieldloop.is_field_loop(path, columns) for path in data]
+    if any(by_field) != all(by_field):
+        odd = data[by_field.index(not by_field[0])]
+        raise WrongUse(f"'{odd}': loops against field and loops against current or voltage are fitted apart")
     if columns is not None:
         with asked.wrong_use("--columns"):
-            parse_columns(columns)
+            if by_field[0]:
+                parse_roles(columns, fieldloop.ROLES)
+            else:
+                parse_columns(columns)
+    if sweep_rate and not by_field[0]:
+        raise WrongUse("--sweep-rate: no loop against field is given")
+    if pulse_width and by_field[0]:
+        raise WrongUse("--pulse-width: a loop against field has none; --sweep-rate is the speed of the field")
     asked.folder((out or Path("card.json")).parent)
     widths = [asked.number("--pulse-width", w, "s") for w in pulse_width] if pulse_width else None
     known = {
@@ -170,8 +187,15 @@ def fit(
         "temperature": asked.number("--temperature", temperature, "K") if temperature else None,
     }
     with terminal.step(f"fitting {len(data)} file{'s' * (len(data) > 1)}"):
-        loops = [loop for path in data for loop in read_loops(path, columns)]
-        result = fit_loop(loops, model, name, pulse_widths=widths, **known)
+        result: FitResult | fieldcard.FieldFit
+        if by_field[0]:
+            with asked.wrong_use("--sweep-rate"):
+                rate = fieldloop.parse_sweep_rate(sweep_rate) if sweep_rate else None
+            curves = [fieldloop.read_field_loop(path, columns) for path in data]
+            result = fieldcard.fit_field_loops(curves, model, name, sweep_rate=rate, **known)
+        else:
+            loops = [loop for path in data for loop in read_loops(path, columns)]
+            result = fit_loop(loops, model, name, pulse_widths=widths, **known)
     card = result.card
     target = out or Path(f"{card.name}.json")
     picture = plot or target.with_suffix(".png")
@@ -379,6 +403,7 @@ def doctor(
 
 
 wer.register(app)
+motion.register(app)
 
 
 # ---------------------------------------------------------------------------------------- entry point

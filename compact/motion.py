@@ -1,0 +1,188 @@
+"""Commands about the motion of macrospins: `regimes` and `ensemble`; `register` adds them to the command line."""
+
+from __future__ import annotations
+
+import enum
+import math
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compact import asked
+from compact.terminal import Terminal, WrongUse
+
+__all__ = ["register"]
+
+OERSTED = 1e3 / (4 * math.pi)
+MOST = 10_000_000
+
+Card = Annotated[str, typer.Argument(metavar="CARD", help="A card file, or the name of a published card.")]
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Alpha = Annotated[str | None, typer.Option(metavar="NUMBER", help="Damping; a card of mtj does not hold it.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the noise.")]
+
+
+class Choice(enum.StrEnum):
+    """Where the emitted model runs."""
+
+    vacask = "vacask"
+    ngspice = "ngspice"
+
+
+def field(text: str) -> tuple[float, float, float]:
+    """A field [A/m] from "x,y,z" with one unit at each: A/m, T (of mu0 H) or Oe."""
+    from compact.constants import MU_0
+    from compact.errors import ParameterError
+    from compact.units import parse_quantity
+
+    parts = text.split(",")
+    if len(parts) != 3:
+        raise WrongUse(f"--field '{text}': three components are expected, such as 0,20mT,-5mT")
+    found = []
+    for part in parts:
+        for unit, factor in (("T", 1 / MU_0), ("Oe", OERSTED), ("A/m", 1.0)):
+            try:
+                value = parse_quantity(part, unit)
+            except ParameterError:
+                continue
+            if unit == "A/m" or not part.strip()[-1:].isdigit():
+                found.append(value * factor)
+                break
+        else:
+            raise WrongUse(f"--field: '{part}' is no field; write for example 20mT, 150Oe or 16kA/m")
+    return found[0], found[1], found[2]
+
+
+def regimes(
+    card: Card,
+    simulator: Annotated[
+        Choice | None, typer.Option("--simulator", "-s", help="By default VACASK, else ngspice.")
+    ] = None,
+    alpha: Alpha = None,
+    seed: Seed = 1,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for figure, traces and figures of merit.")
+    ] = None,
+    timeout: Annotated[str, typer.Option(metavar="TIME", help="Limit of each simulation; 0 for none.")] = "300",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Loop, telegraph noise and precession of one card.
+
+    The emitted model with field and voltage at which each shows, in a circuit simulator with thermal noise, beside the
+    same equation by the package's own integrator. Says why where a card does not show one. ngspice without compiled
+    models takes a shorter look.
+    """
+    terminal = Terminal(as_json)
+    with terminal.step("starting"):
+        from compact.regimes import run_regimes
+
+    loaded = asked.card(card)
+    damping = asked.number("--alpha", alpha, "1") if alpha else None
+    limit = asked.time_limit(timeout)
+    with terminal.step("looking for simulators"):
+        names, _ = asked.simulators(simulator.value if simulator else "all")
+    if out is not None:
+        asked.folder(out)
+    chosen = "vacask" if "vacask" in names else names[0]
+    result = run_regimes(loaded, chosen, alpha=damping, seed=seed, timeout=limit, step=terminal.step)
+    files: list[Path] = []
+    if out is not None:
+        with terminal.step("drawing and writing"), asked.writing(out):
+            files = result.save(out)
+    head = ("regime", "figure", "value", "LLG", "what")
+    terminal.table(f"{loaded.name} in {chosen}", head, result.rows(), numbers=("value", "LLG"))
+    for note in result.notes:
+        terminal.say(f"assumed: {note}")
+    terminal.paths(files)
+    terminal.result("regimes", **result.content(), files=files)
+
+
+def ensemble(
+    card: Card,
+    pulse: Annotated[str, typer.Option(metavar="TIME", help="Width of the pulse.")],
+    voltage: Annotated[str | None, typer.Option(metavar="V", help="Positive sets the parallel state.")] = None,
+    current: Annotated[str | None, typer.Option(metavar="A", help="In place of the voltage.")] = None,
+    count: Annotated[int, typer.Option("--count", "-n", help="Number of junctions.")] = 10_000,
+    start: Annotated[str, typer.Option(metavar="p|ap|auto", help="State before the pulse; auto: to be left.")] = "auto",
+    field_: Annotated[
+        str | None, typer.Option("--field", metavar="X,Y,Z", help="Field on top of the card's, such as 0,20mT,0.")
+    ] = None,
+    settle: Annotated[str, typer.Option(metavar="TIME", help="Time to follow after the pulse.")] = "0",
+    edge: Annotated[str, typer.Option(metavar="TIME", help="Rise and fall of the pulse.")] = "0",
+    alpha: Alpha = None,
+    temperature: Annotated[
+        str | None, typer.Option(metavar="CELSIUS", help="Temperature; by default that of the card.")
+    ] = None,
+    step: Annotated[str | None, typer.Option(metavar="TIME", help="Time step; by default what is safe.")] = None,
+    seed: Seed = 1,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for plot, means and times.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Many macrospins under one pulse.
+
+    Switching probability with its error, when the junctions switch, and their mean magnetisation, by the stochastic
+    Landau-Lifshitz-Gilbert-Slonczewski equation.
+    """
+    terminal = Terminal(as_json)
+    if (voltage is None) == (current is None):
+        raise WrongUse("give either --voltage or --current")
+    states = {"p": 1, "ap": -1, "auto": None}
+    asked.one_of("state", start.lower(), states)
+    if not 1 <= count <= MOST:
+        raise WrongUse(f"--count {count}: between 1 and {MOST} junctions can be followed")
+    level = asked.number("--voltage", voltage, "V") if voltage is not None else None
+    amps = asked.number("--current", current, "A") if current is not None else None
+    if not (level or amps):
+        raise WrongUse("a pulse of nothing does nothing; give a --voltage or --current that is not 0")
+    after, rise = asked.number("--settle", settle, "s"), asked.number("--edge", edge, "s")
+    width = asked.number("--pulse", pulse, "s")
+    applied = field(field_) if field_ else None
+    damping = asked.number("--alpha", alpha, "1") if alpha else None
+    kelvin = asked.number("--temperature", temperature, "degC") + 273.15 if temperature else None
+    dt = asked.number("--step", step, "s") if step else None
+    loaded = asked.card(card)
+    if out is not None:
+        asked.folder(out)
+    with terminal.step("starting"):
+        from compact.ensemble import pulse_ensemble
+        from compact.units import format_si
+    with asked.wrong_use():
+        result = pulse_ensemble(
+            loaded,
+            width,
+            voltage=level,
+            current=amps,
+            count=count,
+            start=states[start.lower()],
+            field=applied,
+            alpha=damping,
+            temperature=kelvin,
+            seed=seed,
+            step=dt,
+            progress=not as_json and sys.stderr.isatty(),
+            settle=after,
+            edge=rise,
+        )
+    files: list[Path] = []
+    if out is not None:
+        with terminal.step("drawing and writing"), asked.writing(out):
+            files = result.save(out)
+    target = "AP" if result.start == "P" else "P"
+    title = f"{loaded.name}: {count} junctions, {result.start} to {target}, "
+    title += f"{format_si(result.level, result.unit)} for {format_si(width, 's')}"
+    terminal.table(title, ("figure", "value", "what"), result.rows(), numbers=("value",))
+    for note in result.notes:
+        terminal.say(f"assumed: {note}")
+    terminal.paths(files)
+    terminal.result("ensemble", **result.content(), files=files)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the command line."""
+    app.command()(regimes)
+    app.command()(ensemble)

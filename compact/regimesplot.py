@@ -1,0 +1,185 @@
+"""Plot of the three regimes of one card."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+
+from compact.bench import Regime
+from compact.ensembleplot import save_figure
+from compact.plotting import DOWN, FIT, MUTED, UP
+from compact.regimes import Regimes
+from compact.units import si_scale
+
+__all__ = ["plot_regimes"]
+
+GREEN = "#009E73"
+COLOURS = (MUTED, UP, DOWN)
+TITLES = {"loop": "hysteresis", "telegraph": "telegraph noise", "precession": "precession"}
+
+
+def plot_regimes(regimes: Regimes, path: str | Path) -> Path:
+    """Draw the three regimes, one below the other so that a narrow screen shows them readably.
+
+    Parameters
+    ----------
+    regimes : Regimes
+        What was found.
+    path : str or pathlib.Path
+        File to write; its suffix is .png, .svg or .pdf.
+    """
+    figure = Canvas(figsize=(6.4, 9.6), dpi=130, layout="constrained")
+    rows = figure.add_gridspec(3, 1)
+    draw = {"loop": _loop, "telegraph": _telegraph, "precession": _precession}
+    for k, regime in enumerate(regimes.all):
+        row = rows[k]
+        if regime.reason:
+            axes = figure.add_subplot(row)
+            axes.set_axis_off()
+            axes.set_title(_title(regime), fontsize=11, loc="left")
+            axes.text(0.5, 0.5, textwrap.fill(regime.reason, 70), ha="center", va="center", fontsize=10)
+        else:
+            draw[regime.name](figure, row, regime)
+    figure.suptitle(
+        f"{regimes.card.name}: one junction, three regimes\nemitted model in {regimes.simulator}", fontsize=11
+    )
+    return save_figure(figure, path)
+
+
+def _title(regime: Regime) -> str:
+    text = TITLES[regime.name]
+    if regime.place is not None:
+        text += f"   µ₀H = {_short(regime.place.induction, 'T')}" if regime.place.induction else "   no field"
+        if regime.place.voltage:
+            text += f",  V = {_short(regime.place.voltage, 'V')}"
+    return text
+
+
+def _polish(axes: Any) -> None:
+    axes.grid(alpha=0.25, lw=0.5)
+    axes.tick_params(labelsize=9)
+    axes.xaxis.label.set_fontsize(10)
+    axes.yaxis.label.set_fontsize(10)
+
+
+def _loop(figure: Any, row: Any, regime: Regime) -> None:
+    axes = figure.add_subplot(row)
+    c = regime.curves
+    scale, unit = si_scale(float(np.max(np.abs(c["voltage"][0]))), "V")
+    r_scale, r_unit = si_scale(float(np.min(c["resistance"][0])), "Ω")
+    for k, (v, r) in enumerate(zip(c["voltage"], c["resistance"], strict=True)):
+        label = f"{len(c['voltage'])} sweeps with noise" if k == 0 else None
+        axes.plot(v / scale, r / r_scale, color=UP, lw=0.9, alpha=0.75, label=label)
+    axes.plot(c["mean_voltage"] / scale, c["mean_resistance"] / r_scale, color=FIT, lw=1.3, ls="--", label="mean, LLG")
+    for figure_ in regime.figures:
+        if figure_.unit == "V":
+            axes.axvline(figure_.value / scale, color=DOWN, lw=1, ls=":")
+            side = -1 if figure_.value < 0 else 1
+            axes.annotate(
+                f"{figure_.name.split()[-1]}\n{_short(figure_.value, 'V')}",
+                (figure_.value / scale, 0.97),
+                xycoords=("data", "axes fraction"),
+                xytext=(5 * side, 0),
+                textcoords="offset points",
+                ha="left" if side > 0 else "right",
+                va="top",
+                fontsize=9,
+                color=DOWN,
+            )
+    axes.set_xlabel(f"voltage ({unit})")
+    axes.set_ylabel(f"resistance ({r_unit})")
+    axes.legend(fontsize=9, frameon=False, loc="center", bbox_to_anchor=(0.5, 0.35))
+    axes.set_title(_title(regime), fontsize=11, loc="left")
+    _polish(axes)
+
+
+def _telegraph(figure: Any, row: Any, regime: Regime) -> None:
+    left, right = (figure.add_subplot(cell) for cell in row.subgridspec(1, 2, width_ratios=(1.9, 1)))
+    c = regime.curves
+    scale, unit = si_scale(float(c["time"][-1]), "s")
+    r_scale, r_unit = si_scale(float(c["levels"][0]), "Ω")
+    shown = c["time"] < 0.6 * c["time"][-1]
+    left.plot(c["time"][shown] / scale, c["resistance"][shown] / r_scale, color=UP, lw=0.6)
+    for level, name in zip(c["levels"], ("P", "AP"), strict=True):
+        left.axhline(level / r_scale, color=DOWN, lw=0.8, ls="--")
+        left.annotate(
+            name,
+            (1.0, level / r_scale),
+            xycoords=("axes fraction", "data"),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=DOWN,
+        )
+    left.set_xlim(0, float(c["time"][shown][-1]) / scale)
+    left.set_xlabel(f"time ({unit})")
+    left.set_ylabel(f"resistance ({r_unit})")
+    left.set_title(_title(regime), fontsize=11, loc="left")
+    longest = 0.0
+    for name, colour in (("P", UP), ("AP", DOWN)):
+        times, same = c[f"dwell_{name.lower()}"], c[f"reference_{name.lower()}"]
+        longest = max(longest, float(np.quantile(times, 0.99)))
+        mean = regime.figure(f"mean dwell {name}")
+        right.plot(*_survival(times, scale), color=colour, lw=1.5, label=f"{name} {_short(mean.value, 's')}")
+        right.plot(*_survival(same, scale), color=FIT, lw=0.9, ls="--", label="LLG" if name == "AP" else None)
+    right.set_yscale("log")
+    right.set_ylim(0.008, 1.3)
+    right.set_xlim(0, longest / scale)
+    right.set_xlabel(f"dwell ({unit})")
+    right.set_ylabel("share that lasts longer")
+    right.legend(fontsize=8, frameon=False, loc="upper right", handlelength=1.2)
+    for axes in (left, right):
+        _polish(axes)
+
+
+def _survival(times: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    ordered = np.sort(times) / scale
+    return ordered, 1 - np.arange(len(ordered)) / len(ordered)
+
+
+def _precession(figure: Any, row: Any, regime: Regime) -> None:
+    left, right = (figure.add_subplot(cell) for cell in row.subgridspec(1, 2, width_ratios=(1.5, 1)))
+    c = regime.curves
+    tuned = c["frequency"][np.isfinite(c["frequency"])]
+    scale, unit = si_scale(float(tuned.max()), "Hz")
+    lowest = math.inf
+    for (v, (frequency, density)), colour in zip(c["spectra"].items(), COLOURS, strict=True):
+        # Power per hertz of the resistance over its static value, in parts per million.
+        some = (frequency > 0.15 * tuned.min()) & (frequency < 2.6 * tuned.max())
+        left.plot(frequency[some] / scale, density[some], color=colour, lw=1.1, label=_short(v, "V"))
+        lowest = min(lowest, float(np.median(density[some])))
+    left.set_yscale("log")
+    peak = max(float(d.max()) for _, d in c["spectra"].values())
+    left.set_ylim(max(lowest / 10, peak * 1e-9), 3 * peak)
+    left.axvline(regime.figure("frequency").value / scale, color=FIT, lw=0.8, ls=":")
+    left.set_xlabel(f"frequency ({unit})")
+    left.set_ylabel("resistance noise (Ω²/Hz)")
+    left.legend(fontsize=8, frameon=False, loc="upper right", handlelength=1.2)
+    left.set_title(_title(regime), fontsize=11, loc="left")
+    v_scale, v_unit = si_scale(float(np.max(np.abs(c["voltage"]))), "V")
+    right.plot(c["voltage"] / v_scale, c["frequency"] / scale, "o", ms=6, color=UP, label="emitted model")
+    right.plot(c["voltage"] / v_scale, c["reference_frequency"] / scale, "+", ms=9, mew=1.4, color=FIT, label="LLG")
+    none = ~np.isfinite(c["frequency"])
+    low, high = float(tuned.min()) / scale, float(tuned.max()) / scale
+    margin = 0.25 * (high - low) + 0.02 * high
+    bottom = max(low - 2 * margin, 0.0)
+    right.set_ylim(bottom, high + 2 * margin)
+    if none.any():
+        edge = np.full(int(none.sum()), bottom + 0.4 * (low - bottom))
+        right.plot(c["voltage"][none] / v_scale, edge, "x", ms=6, color=MUTED, label="at rest")
+    right.set_xlabel(f"voltage ({v_unit})")
+    right.set_ylabel(f"frequency ({unit})")
+    right.legend(fontsize=8, frameon=False, loc="best", handlelength=1.2)
+    for axes in (left, right):
+        _polish(axes)
+
+
+def _short(value: float, unit: str) -> str:
+    scale, label = si_scale(value, unit)
+    return f"{value / scale:.3g} {label}"
