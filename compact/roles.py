@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +29,27 @@ class Role:
         SI unit, "1" for pure numbers.
     pattern : str
         Regular expression that its header matches, without the unit; cases are not told apart.
+    also : mapping of str to float
+        Other units that are read, with the factor to `unit`.
+    must_state : bool
+        Whether a column without a unit is an error, as there is no unit that one may assume.
     """
 
     unit: str
     pattern: str
+    also: Mapping[str, float] = field(default_factory=dict)
+    must_state: bool = False
+
+    def convert(self, unit: Unit | None) -> Unit | None:
+        """A written unit as one of the role, None if it is none."""
+        if unit is None or unit.base == self.unit:
+            return unit
+        return Unit(self.unit, unit.scale * self.also[unit.base]) if unit.base in self.also else None
+
+    @property
+    def units(self) -> str:
+        """Units that are read, for messages."""
+        return " or ".join((self.unit, *self.also))
 
 
 @dataclass(frozen=True)
@@ -61,8 +78,7 @@ class RoleTable:
 def _unit(text: str, role: Role) -> Unit | None:
     if role.unit == "1":
         return PERCENT if text.strip() in ("%", "percent") else Unit("1", 1.0) if text.strip() in ("", "1") else None
-    found = parse_unit(text)
-    return found if found is not None and found.base == role.unit else None
+    return role.convert(parse_unit(text))
 
 
 def parse_roles(text: str, roles: Mapping[str, Role]) -> dict[str, str]:
@@ -94,7 +110,7 @@ def _named(table: Table, role: str, reference: str, roles: Mapping[str, Role]) -
         reference, text = match.group(1).strip(), match.group(2)
         unit = _unit(text, roles[role])
         if unit is None:
-            raise DataError(f"--columns: '{text}' is no unit of {role}; use {roles[role].unit} with any SI prefix")
+            raise DataError(f"--columns: '{text}' is no unit of {role}; use {roles[role].units} with any SI prefix")
     headers = {h.lower(): k for k, h in enumerate(table.header) if h}
     headers |= {split_label(h)[0].lower(): k for h, k in headers.items()} | headers
     if reference.lower() in headers:
@@ -154,8 +170,10 @@ def read_roles(
             label, unit = _header_unit(header, role)
             if not header or not re.search(role.pattern, label, re.IGNORECASE):
                 continue
-            if unit is not None and unit.base != role.unit:
-                continue
+            if unit is not None:
+                unit = role.convert(unit)
+                if unit is None:
+                    continue
             if name in chosen:
                 raise DataError(
                     f"{table.source}: columns {chosen[name][0] + 1} and {index + 1} could both be the {name}; "
@@ -166,10 +184,17 @@ def read_roles(
     arrays = {}
     for name, (index, unit) in chosen.items():
         if unit is None and table.header[index]:
-            unit = _header_unit(table.header[index], roles[name])[1]
-            if unit is not None and unit.base != roles[name].unit:
-                raise DataError(f"{table.source}: column '{table.header[index]}' is in {unit.base}, no unit of {name}")
-        unit = unit or table.unit_row.get(index)
+            written = _header_unit(table.header[index], roles[name])[1]
+            unit = roles[name].convert(written)
+            if written is not None and unit is None:
+                header = table.header[index]
+                raise DataError(f"{table.source}: column '{header}' is in {written.base}, no unit of {name}")
+        unit = unit or roles[name].convert(table.unit_row.get(index))
+        if unit is None and roles[name].must_state:
+            raise DataError(
+                f"{table.source}: the column of the {name} states no unit; say it with --columns "
+                f"'{name}={index + 1}[{next(iter(roles[name].also), roles[name].unit)}]' ({roles[name].units})"
+            )
         if unit is None and roles[name].unit != "1":
             label = f"{index + 1} '{table.header[index]}'" if table.header[index] else f"{index + 1}"
             notes.append(f"{name}: column {label} states no unit, read as {roles[name].unit}")

@@ -35,6 +35,7 @@ _BASES = {
     "s": ("s", "sec", "secs", "second", "seconds"),
     "Oe": ("oe", "oersted"),
     "T": ("t", "tesla"),
+    "G": ("g", "gauss"),
     "K": ("k", "kelvin"),
     "degC": ("degc", "°c", "celsius"),
     "m": ("meter", "metre"),
@@ -127,8 +128,18 @@ def split_label(text: str) -> tuple[str, Unit | None]:
     return text, None
 
 
-_DISPLAY = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"),
-            (1e-15, "f"), (1e-18, "a"))
+_DISPLAY = (
+    (1e9, "G"),
+    (1e6, "M"),
+    (1e3, "k"),
+    (1.0, ""),
+    (1e-3, "m"),
+    (1e-6, "µ"),
+    (1e-9, "n"),
+    (1e-12, "p"),
+    (1e-15, "f"),
+    (1e-18, "a"),
+)
 
 
 def si_scale(value: float, unit: str) -> tuple[float, str]:
