@@ -14,7 +14,6 @@ from scipy.optimize import brentq
 from compact.analysis import Tran
 from compact.errors import CircuitError, unknown
 from compact.measure import Measure
-from compact.models import get_model
 from compact.netlist import Netlist
 from compact.parameters import CORNERS, ParameterSet
 from compact.technology import Technology, get_technology
@@ -109,6 +108,8 @@ class Circuit:
         What can be set.
     citation : str
         Where the circuit was published.
+    junction : str
+        Model of the junction's card.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Circuit:
     ports: Mapping[str, tuple[str, ...]]
     settings: tuple[Setting, ...]
     citation: str = ""
+    junction: str = "mtj"
 
     def build(
         self,
@@ -133,7 +135,7 @@ class Circuit:
         Parameters
         ----------
         card : ParameterSet
-            The junction, a card of the model `mtj`.
+            The junction, a card of the model `junction`.
         technology : Technology or str
             The transistors; a name is looked up.
         corner : str
@@ -174,8 +176,8 @@ class Circuit:
         settings: Mapping[str, float],
     ) -> tuple[Technology, dict[str, float | None], Netlist]:
         """Technology at its corner, checked settings, and a netlist that knows the junction."""
-        if card.model != "mtj":
-            raise CircuitError(f"circuit '{self.name}' needs a card of model 'mtj', not '{card.model}'")
+        if card.model != self.junction:
+            raise CircuitError(f"circuit '{self.name}' needs a card of model '{self.junction}', not '{card.model}'")
         if isinstance(technology, str):
             technology = get_technology(technology)
         technology = technology.at_corner(corner if technology.corner == "tt" else technology.corner)
@@ -233,13 +235,13 @@ class Junction:
     Parameters
     ----------
     card : ParameterSet
-        Card of the model `mtj`.
+        Card of the model `mtj` or, where only its resistance is asked for, of any junction with a state z.
     """
 
     card: ParameterSet
 
     def _at(self, name: str, voltage: float, z: float) -> float:
-        model = get_model("mtj")
+        model = self.card.definition
         return float(model.evaluate(name, {**self.card.values, "noise": 0.0, "v_fl_rl": voltage, "z": z}))
 
     def current(self, voltage: float, z: float) -> float:
