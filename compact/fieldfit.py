@@ -21,6 +21,8 @@ FloatArray: TypeAlias = NDArray[np.float64]
 Estimate: TypeAlias = tuple[float, float]
 """Value and standard error."""
 
+ROUNDED, KINK, MIN_USED = 2.0, 0.15, 10
+"""Reduced chi-square from which a kink counts as rounded, its share of Hk either way, and points that must be left."""
 MISFIT = 0.1
 """Rms residual over height beyond which a curve is not what the fit takes it for."""
 
@@ -175,49 +177,65 @@ def _fit_hard(shape: FieldShape, form: str, states: tuple[float, float] | None) 
     field, top = shape.field, float(np.abs(shape.field).max())
     conductance = 1 / shape.loop.resistance
     sigma = shape.noise * conductance**2
-    middle = (
-        float(np.median(conductance[np.abs(field) < 0.15 * top])) if form == "across" else float(conductance.mean())
-    )
     ends = np.abs(field) > 0.9 * top
+    side = np.ones(len(field))
     params = lmfit.Parameters()
     params.add("h_k", value=0.6 * top, min=1e-3 * top, max=50 * top)
     params.add("centre", value=0.0, min=-0.5 * top, max=0.5 * top)
     if form == "across":
-        params.add("g_0", value=middle)
         mean = (states[0] + states[1]) / 2 if states else float(np.median(conductance[ends]))
+        side = _sides(conductance, mean, sigma)
+        middle = float(np.median(np.abs(conductance - mean)[np.abs(field) < 0.15 * top]))
+        seen = float(np.median((conductance - mean)[np.abs(field) < 0.15 * top]))
+        params.add("g_0", value=middle if side.min() < 0 else math.copysign(middle, seen))
         params.add("g_s", value=mean, vary=states is None)
     else:
-        params.add("g_0", value=middle)
         slope = float(np.polyfit(field, conductance, 1)[0])
-        params.add("g_s", value=0.5 * float(np.ptp(conductance)) * (1 if slope > 0 else -1))
+        params.add("g_0", value=0.5 * float(np.ptp(conductance)) * (1 if slope > 0 else -1))
+        params.add("g_s", value=float(conductance.mean()))
+    used = np.ones(len(field), dtype=bool)
 
     def curve(p: Mapping[str, float]) -> FloatArray:
         h = (field - p["centre"]) / p["h_k"]
-        if form == "across":
-            return p["g_s"] + (p["g_0"] - p["g_s"]) * np.sqrt(np.maximum(1 - h * h, 0.0))
-        return p["g_0"] + p["g_s"] * np.clip(h, -1.0, 1.0)
+        cosine = side * np.sqrt(np.maximum(1 - h * h, 0.0)) if form == "across" else np.clip(h, -1.0, 1.0)
+        return p["g_s"] + p["g_0"] * cosine
 
     def residual(p: lmfit.Parameters) -> FloatArray:
-        return (conductance - curve(p.valuesdict())) / sigma
+        return ((conductance - curve(p.valuesdict())) / sigma)[used]
 
     found: list[Any] = []
     for share in (0.3, 0.5, 0.7, 0.9, 1.3):
         params["h_k"].set(value=share * top)
         found.append(lmfit.minimize(residual, params, method="leastsq", max_nfev=2000))
     result = min(found, key=lambda r: r.chisqr)
+    for _ in range(2):  # a field somewhat off the axis rounds the kink, and the state may jump there
+        if result.redchi < ROUNDED:
+            break
+        h = np.abs(field - result.params["centre"].value) / result.params["h_k"].value
+        used = (h < 1 - KINK) | (h > 1 + KINK)
+        if used.sum() < MIN_USED:
+            break
+        result = lmfit.minimize(residual, result.params, method="leastsq", max_nfev=2000)
     best = result.params.valuesdict()
     errors = {k: float(v.stderr) if v.stderr else math.inf for k, v in result.params.items()}
     values: dict[str, Estimate] = {"h_k": (best["h_k"], max(errors["h_k"], _kink(field, best)))}
-    g_0, g_s = best["g_0"], best["g_s"]
-    one, other = (g_0, 2 * g_s - g_0) if form == "across" else (g_0 + abs(g_s), g_0 - abs(g_s))
-    if min(one, other) > 0 and states is None and best["h_k"] < top:
-        g_p, g_ap = max(one, other), min(one, other)
-        share = math.hypot(errors["g_0"], 2 * errors["g_s"] if form == "across" else errors["g_s"]) / g_ap
+    g_p, g_ap = best["g_s"] + abs(best["g_0"]), best["g_s"] - abs(best["g_0"])
+    if g_ap > 0 and states is None and best["h_k"] < top:
+        share = math.hypot(errors["g_0"], errors["g_s"]) / g_ap
         values["r_p"] = 1 / g_p, share / g_p
         values["tmr"] = g_p / g_ap - 1, g_p / g_ap * 1.5 * share
     fitted = 1 / curve(best)
-    rms = float(np.sqrt(np.mean((shape.loop.resistance - fitted) ** 2))) / shape.height
+    rms = float(np.sqrt(np.mean((shape.loop.resistance - fitted)[used] ** 2))) / shape.height
     return LoopOfField(shape, values, fitted, rms, form)
+
+
+def _sides(conductance: FloatArray, mean: float, sigma: FloatArray) -> FloatArray:
+    """Half space of the free layer at each point, 1 for all unless both are visited."""
+    above, below = conductance - mean > 5 * sigma, mean - conductance > 5 * sigma
+    if min(above.sum(), below.sum()) < 0.1 * len(conductance):
+        return np.ones(len(conductance))
+    known = np.where(above | below, np.arange(len(conductance)), 0)
+    return np.where(above, 1.0, -1.0)[np.maximum.accumulate(known)]
 
 
 def _kink(field: FloatArray, best: Mapping[str, float]) -> float:

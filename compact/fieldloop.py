@@ -410,9 +410,17 @@ def analyse_field_loop(loop: FieldLoop) -> FieldShape:
                 f"take a sweep to one end, to the other and back"
             )
         return _hard(loop, noise, levels)
-    if _opening(loop, ways, levels, noise) < 0.25:
+    if _opening(loop, ways, levels, noise) < 0.25 or _meets_at_ends(loop):
         return _hard(loop, noise, levels)
     return _easy(loop, ways, level, noise, levels)
+
+
+def _meets_at_ends(loop: FieldLoop) -> bool:
+    """Whether both ends lie midway and the two states at small fields: a hard axis that is passed in either state."""
+    top = np.abs(loop.field).max()
+    ends = [loop.resistance[sign * loop.field > 0.9 * top] for sign in (1, -1)]
+    low, high = np.percentile(loop.resistance, (2, 98))
+    return all(len(end) and abs((float(np.median(end)) - low) / (high - low) - 0.5) < 0.25 for end in ends)
 
 
 def _hard(loop: FieldLoop, noise: float, levels: tuple[float, float]) -> FieldShape:

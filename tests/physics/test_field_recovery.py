@@ -10,6 +10,7 @@ from synthetic_field import FieldTruth, draw_field, easy_loop, hard_loop, therma
 
 from compact.constants import BOLTZMANN, MU_0
 from compact.fieldcard import FieldFit, fit_field_loops
+from compact.fieldloop import FieldLoop
 from compact.fieldthermal import median_field
 from compact.physics.activation import escape_rate
 
@@ -66,6 +67,28 @@ def test_hard_axis(along: bool) -> None:
             values.append((value - getattr(truth, name)) / error)
         assert fit.card.values["h_k"] == pytest.approx(truth.h_k, rel=0.05)
     assert all(within(values) >= 0.95 for values in off.values()), off
+
+
+@pytest.mark.parametrize("degrees", [0.5, 1.0, 2.0])
+def test_hard_axis_some_degrees_off(degrees: float) -> None:
+    """Stoner-Wohlfarth: the kink is rounded and both states are seen, each on one half of the cycle."""
+    h_k, off = 2e5, np.pi / 2 - np.deg2rad(degrees)
+    half = np.linspace(-1.6, 1.6, 161)
+    field, angle, cosine = np.concatenate((half, half[::-1])), 0.01, []
+    for h in field:
+        for _ in range(20_000):  # down the slope into the next minimum
+            slope = np.sin(angle) * np.cos(angle) + h * np.sin(angle - off)
+            angle -= 0.3 * slope
+            if abs(slope) < 1e-8:
+                break
+        cosine.append(np.cos(angle))
+    conductance = (1 + 0.25 * (1 + np.array(cosine))) / 3000
+    noise = 1 + 1e-3 * np.random.default_rng(0).normal(size=len(field))
+    fit = fit_field_loops(FieldLoop(field * h_k, noise / conductance), "mtj_macrospin")
+    assert fit.card.values["h_k"] == pytest.approx(h_k, rel=0.02)
+    assert fit.card.values["r_p"] == pytest.approx(2000, rel=2e-3)
+    assert fit.card.values["tmr"] == pytest.approx(0.5, rel=0.01)
+    assert any("degrees off the axis" in note for note in fit.card.notes)
 
 
 def thermal_case(seed: int) -> tuple[FieldTruth, float, FieldFit]:
