@@ -328,8 +328,8 @@ def _notes(
             notes.append(f"{fit.shape.loop.source}: hard axis, reference layer along the field")
         if fit.form != "loop" and fit.rms * fit.shape.height > 3 * fit.shape.noise:
             notes.append(
-                f"{fit.shape.loop.source}: off coherent rotation by {100 * fit.rms:.1f} % of the height, as where the field "
-                f"is some degrees off the axis; from 3 degrees on the anisotropy field comes out too high, 10 % at 4"
+                f"{fit.shape.loop.source}: off coherent rotation by {100 * fit.rms:.1f} % of the height, as where the "
+                f"field is some degrees off the axis; from 3 degrees on Hk comes out too high, by 10 % at 4"
             )
         if fit.form != "loop" and fit.values["h_k"][0] > np.abs(fit.shape.field).max():
             notes.append(f"{fit.shape.loop.source}: saturation is extrapolated, the sweep ends before it")
