@@ -54,7 +54,7 @@ Array = NDArray[np.float64]
 
 MOST_VOLTS = 10.0
 TURNS_PER_DWELL = 120
-"""Turns of the precession in a dwell that is short enough to be simulated many times."""
+"""Turns of the precession in a dwell that is short enough to be simulated many times; more with little damping."""
 PILOTS = 128
 TARGETS = (4.5, 4.0, 3.5, 3.0, 2.5, 2.0)
 """Barriers over kT that are tried."""
@@ -275,6 +275,7 @@ def _telegraph(bench: Bench, seed: int) -> Regime:
     if not math.isfinite(volts):
         return Regime("telegraph", reason="the reference layer is at a right angle to the states: both resist alike")
     moment = MU_0 * device.ms * device.volume / (BOLTZMANN * device.temperature)
+    longest = max(TURNS_PER_DWELL, 1.5 / device.alpha)
     for target in TARGETS:
         share = max(1 - math.sqrt(target / device.delta), 0.0)
         there, dwell, bias = device, math.inf, 0.0
@@ -284,18 +285,17 @@ def _telegraph(bench: Bench, seed: int) -> Regime:
             there = device.replace(h_ext=(x, y, z))
             turn = 2 * math.pi / there.small_motion()[0]
             starts = np.array([there.rest(1), there.rest(-1)] * (PILOTS // 2))
-            trial = 2 * TURNS_PER_DWELL * turn
+            trial = 2 * longest * turn
             pilot = simulate(there, Drive(voltage=volts), trial, n=PILOTS, start=starts, seed=seed, traces=PILOTS)
             dwell, share_p = _rough_dwell(pilot.time, _smooth(pilot.time, pilot.cosine(), there))
-            if dwell > TURNS_PER_DWELL * turn:
+            if dwell > longest * turn:
                 break
             bias -= math.log(share_p / (1 - share_p)) / (2 * moment * abs(float(there.rest(1) @ easy)))
-        if dwell < TURNS_PER_DWELL * turn:
+        if dwell < longest * turn:
             break
     else:
-        return Regime(
-            "telegraph", reason=f"a dwell lasts {dwell:.2g} s even at a barrier of 2 kT: too long to simulate"
-        )
+        lasts = format_si(float(f"{dwell:.2g}"), "s")
+        return Regime("telegraph", reason=f"a dwell lasts {lasts} even at a barrier of 2 kT: too long to simulate")
     h = there.h_ext
     place = Place(h, volts)
     stop, slot = bench.effort.dwells * dwell, turn / SLOTS_PER_TURN

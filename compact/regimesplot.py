@@ -33,8 +33,9 @@ def plot_regimes(regimes: Regimes, path: str | Path) -> Path:
     path : str or pathlib.Path
         File to write; its suffix is .png, .svg or .pdf.
     """
-    figure = Canvas(figsize=(6.4, 9.6), dpi=130, layout="constrained")
-    rows = figure.add_gridspec(3, 1)
+    heights = [0.4 if regime.reason else 1.0 for regime in regimes.all]
+    figure = Canvas(figsize=(6.4, 0.6 + 3.0 * sum(heights)), dpi=130, layout="constrained")
+    rows = figure.add_gridspec(3, 1, height_ratios=heights)
     draw = {"loop": _loop, "telegraph": _telegraph, "precession": _precession}
     for k, regime in enumerate(regimes.all):
         row = rows[k]
@@ -79,21 +80,22 @@ def _loop(figure: Any, row: Any, regime: Regime) -> None:
     for figure_ in regime.figures:
         if figure_.unit == "V":
             axes.axvline(figure_.value / scale, color=DOWN, lw=1, ls=":")
-            side = -1 if figure_.value < 0 else 1
+            inward = 1 if figure_.value < 0 else -1
             axes.annotate(
                 f"{figure_.name.split()[-1]}\n{_short(figure_.value, 'V')}",
-                (figure_.value / scale, 0.97),
+                (figure_.value / scale, 0.62),
                 xycoords=("data", "axes fraction"),
-                xytext=(5 * side, 0),
+                xytext=(14 * inward, 0),
                 textcoords="offset points",
-                ha="left" if side > 0 else "right",
-                va="top",
+                ha="left" if inward > 0 else "right",
+                va="center",
                 fontsize=9,
                 color=DOWN,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
             )
     axes.set_xlabel(f"voltage ({unit})")
     axes.set_ylabel(f"resistance ({r_unit})")
-    axes.legend(fontsize=9, frameon=False, loc="center", bbox_to_anchor=(0.5, 0.35))
+    axes.legend(fontsize=9, frameon=False, loc="center", bbox_to_anchor=(0.5, 0.25))
     axes.set_title(_title(regime), fontsize=11, loc="left")
     _polish(axes)
 
