@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,16 @@ from compact.errors import EmitError, unknown
 from compact.model import TEMPERATURE, TIME, TRACK_PARAMETER, Model
 from compact.parameters import CORNERS, Parameter, ParameterSet, check_identifier, write_atomic
 from compact.printers import VerilogAPrinter, number
-from compact.subcircuit import SubcircuitWriter, instance_parameters, port_names, scaled_rate, symbol
+from compact.subcircuit import (
+    NAME,
+    VALUE,
+    SubcircuitWriter,
+    absent_terms,
+    instance_parameters,
+    port_names,
+    scaled_rate,
+    symbol,
+)
 from compact.templates import render
 
 __all__ = ["TARGETS", "EmittedDevice", "device", "emit", "emit_ngspice", "emit_veriloga", "write"]
@@ -200,21 +210,19 @@ def emit_ngspice(
         raise EmitError(f"model {card.model} declares no noise")
     name = check_identifier("subcircuit name", subckt or card.model)
     moved = card.corner(corner)
-    return _ngspice_text(moved.definition, tuple(moved.values.items()), name, noise, temperature, expose, sweep)
+    model, values = moved.definition, {**moved.values, "temp": temperature}
+    absent = absent_terms(model, moved.values, noise, sweep)
+    text = _subcircuit_text(model, absent, noise, expose, sweep)
+    return _STAND_IN.sub(lambda match: number(values[match[1]]) if match[1] else name, text)
+
+
+_STAND_IN = re.compile(rf"{VALUE}(\w+)|{NAME}")
 
 
 @functools.lru_cache(maxsize=512)
-def _ngspice_text(
-    model: Model,
-    values: tuple[tuple[str, float], ...],
-    name: str,
-    noise: bool,
-    temperature: float,
-    expose: bool,
-    sweep: bool,
-) -> str:
+def _subcircuit_text(model: Model, absent: frozenset[str], noise: bool, expose: bool, sweep: bool) -> str:
     _check_names(model)
-    writer = SubcircuitWriter(model, dict(values), name, noise, temperature, expose, sweep)
+    writer = SubcircuitWriter(model, absent, noise=noise, expose=expose, sweep=sweep)
     return render("netlists/subckt.lib.j2", sub=writer.write())
 
 

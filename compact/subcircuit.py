@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import sympy as sp
@@ -14,7 +14,17 @@ from compact.model import NOISE_PARAMETER, RANDOM_PARAMETERS, TEMPERATURE, TIME,
 from compact.parameters import Parameter
 from compact.printers import NgspicePrinter, number
 
-__all__ = ["Subcircuit", "SubcircuitWriter", "instance_parameters", "port_names", "scaled_rate", "symbol"]
+__all__ = [
+    "NAME",
+    "VALUE",
+    "Subcircuit",
+    "SubcircuitWriter",
+    "absent_terms",
+    "instance_parameters",
+    "port_names",
+    "scaled_rate",
+    "symbol",
+]
 
 NOISE_ONLY = {p.name for p in (NOISE_PARAMETER, *RANDOM_PARAMETERS)}
 _BRACED = re.compile(r"\{(\w+)\}")
@@ -71,6 +81,36 @@ class Subcircuit:
     blocks: list[tuple[str, list[str]]]
 
 
+NAME, VALUE = "SUBCKT", "VALUE_"
+"""Stand-ins for the name of a subcircuit and for values of its parameters; names of models are in lower case."""
+
+
+def absent_terms(model: Model, values: Mapping[str, float], noise: bool, sweep: bool) -> frozenset[str]:
+    """Parameters, and intermediates of parameters alone, that are zero on a card.
+
+    Parameters
+    ----------
+    model : Model
+        Its model.
+    values : mapping of str to float
+        Its values.
+    noise, sweep : bool
+        As for `SubcircuitWriter`.
+    """
+    adjustable = {p.name for p in instance_parameters(model, noise)}
+    literal = {p.name: values[p.name] for p in model.parameters if p.name not in adjustable}
+    literal |= {name: float(on) for name, on in (("noise", noise), (TRACK_PARAMETER.name, sweep)) if name in literal}
+    known = set(literal)
+    names = []
+    for name, let in model.lets.items():
+        if {s.name for s in let.value.free_symbols} <= known:
+            known.add(name)
+            names.append(name)
+    results = model.evaluate(names, literal) if names else ()
+    zero = {name for name, value in zip(names, results, strict=True) if value == 0}
+    return frozenset(zero | {name for name, value in literal.items() if not value})
+
+
 class SubcircuitWriter:
     """Splits the equations into linear elements, which ngspice evaluates fast, and as few B sources as possible.
 
@@ -79,36 +119,25 @@ class SubcircuitWriter:
     unless nothing but linear terms would use it; a quotient becomes the balance of its products, and a constant factor
     the resistor of its node. Terms whose parameter is zero on the card are left out. What depends on the card and
     the temperature alone is a `.param` outside the subcircuit, evaluated once for all instances.
+
+    The text has stand-ins for name and values, so that it serves all cards on which the same terms are absent.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        values: Mapping[str, float],
-        name: str,
-        noise: bool,
-        temperature: float,
-        expose: bool,
-        sweep: bool,
-    ):
-        self.model, self.card_values, self.name, self.temperature = model, values, name, temperature
-        self.sweep = sweep
+    def __init__(self, model: Model, absent: Collection[str], *, noise: bool, expose: bool, sweep: bool):
+        self.model, self.name, self.sweep = model, NAME, sweep
         self.ports = port_names(model, expose)
         self.instance = instance_parameters(model, noise)
         adjustable = {p.name for p in self.instance}
-        literal = {p.name: values[p.name] for p in model.parameters if p.name not in adjustable}
-        zero = {symbol(n): sp.Integer(0) for n, value in literal.items() if not value}
+        literal = [p.name for p in model.parameters if p.name not in adjustable]
+        zero = {symbol(n): sp.Integer(0) for n in absent}
         zero |= {symbol("noise"): sp.Integer(int(noise)), symbol(TRACK_PARAMETER.name): sp.Integer(int(sweep))}
         self.literal = [n for n in literal if symbol(n) not in zero]
         self.lets: dict[str, sp.Expr] = {}
         for let in model.lets.values():
             value = let.value.subs(zero)
-            inputs = {s.name for s in value.free_symbols}
-            if inputs <= set(self.literal) and not value.subs({symbol(n): values[n] for n in inputs}):
-                zero[symbol(let.name)] = sp.Integer(0)
-            elif value.is_number:
+            if value.is_number:
                 zero[symbol(let.name)] = value
-            else:
+            elif let.name not in absent:
                 self.lets[let.name] = value
         self.rates = {s: scaled_rate(model, s, e.subs(zero)) for s, e in model.rates.items()}
         self.statics = {s: e.subs(zero) for s, e in model.statics.items()}
@@ -126,7 +155,7 @@ class SubcircuitWriter:
         self.combined: dict[str, tuple[str, str]] = {}  # text of a constant: name, text
         self.counts: dict[str, int] = {}
         self.parameter_names = {n: self._constant_name(n) for n in self.fixed}
-        self.parameter_names[TEMPERATURE.name] = f"({name}__temp + {number(ZERO_CELSIUS)})"
+        self.parameter_names[TEMPERATURE.name] = f"({NAME}__temp + {number(ZERO_CELSIUS)})"
         self.names = {n: "{" + self._constant_name(n) + "}" for n in self.fixed} | {TIME.name: "time"}
         self.names |= {n: f"V({n})" for n in (*(s.name for s in model.states), *self.nodes)}
         self.names |= {branch: f"V({a}, {b})" for branch, (a, b) in model.branches.items()}
@@ -282,11 +311,7 @@ class SubcircuitWriter:
                 *self._elements(state.name, "0", state.name, self.rates[state.name], static),
             ]
             blocks.append((f"{state.name}: {state.description} [{state.unit}]", lines))
-        everything = [
-            (n, number(self.card_values[n]), f"{p.description} [{p.unit}]")
-            for n in self.literal
-            for p in [model.parameter(n)]
-        ]
+        everything = [(n, VALUE + n, f"{p.description} [{p.unit}]") for n in self.literal for p in [model.parameter(n)]]
         everything += [(n, self._parameter_text(self.lets[n]), self._about(n)) for n in self.lets if n in self.fixed]
         everything += [(name, text, "combined for speed") for name, text in self.combined.values()]
         # Each constant of an instance costs as much as an element: those used once are written where they are used,
@@ -299,11 +324,11 @@ class SubcircuitWriter:
         everything = [(n, t, c) for n, t, c in everything if uses[self._constant_name(n)] and n not in once]
         shared = [(self._constant_name(n), t, c) for n, t, c in everything if n not in self.own]
         if uses[f"{self.name}__temp"]:
-            shared.insert(0, (f"{self.name}__temp", number(self.temperature), "temperature [degC]"))
+            shared.insert(0, (f"{self.name}__temp", VALUE + "temp", "temperature [degC]"))
         return Subcircuit(
             self.name,
             self.ports,
-            [(p.name, number(self.card_values[p.name])) for p in self.instance],
+            [(p.name, VALUE + p.name) for p in self.instance],
             shared,
             [row for row in everything if row[0] in self.own],
             blocks,
