@@ -83,9 +83,9 @@ def _loop(figure: Any, row: Any, regime: Regime) -> None:
             inward = 1 if figure_.value < 0 else -1
             axes.annotate(
                 f"{figure_.name.split()[-1]}\n{_short(figure_.value, 'V')}",
-                (figure_.value / scale, 0.62),
+                (figure_.value / scale, 0.36),
                 xycoords=("data", "axes fraction"),
-                xytext=(14 * inward, 0),
+                xytext=(44 * inward, 0),
                 textcoords="offset points",
                 ha="left" if inward > 0 else "right",
                 va="center",
@@ -95,7 +95,7 @@ def _loop(figure: Any, row: Any, regime: Regime) -> None:
             )
     axes.set_xlabel(f"voltage ({unit})")
     axes.set_ylabel(f"resistance ({r_unit})")
-    axes.legend(fontsize=9, frameon=False, loc="center", bbox_to_anchor=(0.5, 0.25))
+    axes.legend(fontsize=9, frameon=False, loc="center", bbox_to_anchor=(0.5, 0.18))
     axes.set_title(_title(regime), fontsize=11, loc="left")
     _polish(axes)
 
@@ -123,10 +123,10 @@ def _telegraph(figure: Any, row: Any, regime: Regime) -> None:
     left.set_xlabel(f"time ({unit})")
     left.set_ylabel(f"resistance ({r_unit})")
     left.set_title(_title(regime), fontsize=11, loc="left")
-    longest = 0.0
+    longest = max(float(np.quantile(c[f"dwell_{name}"], 0.99)) for name in ("p", "ap"))
+    scale, unit = si_scale(longest, "s")
     for name, colour in (("P", UP), ("AP", DOWN)):
         times, same = c[f"dwell_{name.lower()}"], c[f"reference_{name.lower()}"]
-        longest = max(longest, float(np.quantile(times, 0.99)))
         mean = regime.figure(f"mean dwell {name}")
         right.plot(*_survival(times, scale), color=colour, lw=1.5, label=f"{name} {_short(mean.value, 's')}")
         right.plot(*_survival(same, scale), color=FIT, lw=0.9, ls="--", label="LLG" if name == "AP" else None)
