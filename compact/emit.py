@@ -285,6 +285,12 @@ class EmittedDevice:
         """Simulator options the device asks for."""
         return OPTIONS
 
+    @property
+    def oscillates(self) -> bool:
+        """Whether its states may oscillate by themselves, which some integrators damp."""
+        declared = self.card.definition.oscillates
+        return len(self.card.definition.states) > 1 if declared is None else declared
+
     def largest_step(self, given: Mapping[str, float], temperature: float) -> float | None:
         """Largest time step [s] of an instance at which no random number is missed; None where there are none.
 

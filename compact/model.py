@@ -271,7 +271,7 @@ class SmoothPositive(sp.Function):
         return True
 
     def _numpycode(self, printer: Any, **settings: Any) -> str:
-        return str(printer._print(self.rewritten()))
+        return f"({printer._print(self.rewritten())})"
 
 
 class Remainder(sp.Function):
@@ -311,6 +311,8 @@ class Model:
     states: ClassVar[tuple[State, ...]] = ()
     random: ClassVar[bool] = False
     """Whether the equations use `seed` and `t_slot` of their own accord, without any `Noise`."""
+    oscillates: ClassVar[bool | None] = None
+    """Whether its states may oscillate by themselves; by default if there are several."""
     slot: ClassVar[str] = "slot_time"
     """Name of the `Let` that bounds the time step of models that are random or have noise."""
 

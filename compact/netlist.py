@@ -348,7 +348,7 @@ class Netlist:
         }
         found = []
         for device in self.devices.values():
-            if len(device.states) < 2:
+            if not getattr(device, "oscillates", len(device.states) > 1):
                 continue
             for name, reason in _damping(merged, device.options).items():
                 found.append(f"option {name}={merged[name]}: '{device.subckt}' precesses, and {reason}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from compact.errors import ParameterError, unknown
 from compact.model import Model
 from compact.models.mtj import Mtj
+from compact.models.mtj_heated import MtjHeated
 from compact.models.mtj_macrospin import MtjMacrospin, MtjSot
 from compact.models.telegraph import Telegraph
 
 __all__ = ["MODELS", "get_model"]
 
-MODELS: tuple[Model, ...] = (Mtj(), MtjMacrospin(), MtjSot(), Telegraph())
+MODELS: tuple[Model, ...] = (Mtj(), MtjHeated(), MtjMacrospin(), MtjSot(), Telegraph())
 
 
 def get_model(name: str) -> Model:

@@ -62,6 +62,7 @@ def test_vacask_by_its_own_name() -> None:
         ("mtj_macrospin", Op(), {"method": "gear"}),
         ("mtj_macrospin", Dc("vin", 0, 1, 0.1), {"reltol": 1e-2}),
         ("mtj", RUN, {"method": "gear", "reltol": 1e-3}),  # one state does not precess
+        ("mtj_heated", RUN, {"method": "gear"}),  # nor does temperature
     ],
 )
 def test_nothing_is_said_where_nothing_is_damped(
