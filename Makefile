@@ -8,7 +8,7 @@ OUT ?= spinbricks_out
 # Missing simulators fail the tests where they are installed, and always in CI.
 REQUIRE = $(if $(CI),1,$(shell test -e $(VENV)/.ngspice-ready && echo 1))
 
-.PHONY: help install simulators demo test lint bench notebooks clean distclean
+.PHONY: help install simulators demo test slow lint bench notebooks clean distclean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -33,6 +33,10 @@ lint: $(VENV)/.installed
 
 test: install lint
 	SPINBRICKS_REQUIRE_SIMULATORS=$(REQUIRE) $(BIN)/python -m pytest -n 2 --dist worksteal -q $(PYTEST_ARGS)
+
+# make slow   the long checks that `make test` leaves out
+slow: install
+	SPINBRICKS_REQUIRE_SIMULATORS=$(REQUIRE) $(BIN)/python -m pytest -m slow -q $(PYTEST_ARGS)
 
 bench: install
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
