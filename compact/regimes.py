@@ -96,7 +96,8 @@ class Regimes:
                 rows.append((regime.name, "not shown", "", "", regime.reason))
             elif regime.place is not None and regime.place.induction:
                 field = format_si(float(f"{regime.place.induction:.4g}"), "T")
-                way = ", ".join(f"{x / max(math.hypot(*regime.place.field), 1e-30):.2f}" for x in regime.place.field)
+                size = math.hypot(*regime.place.field)
+                way = ", ".join(f"{round(x / size, 2) + 0.0:.2f}" for x in regime.place.field)
                 rows.append((regime.name, "field", field, "", f"along ({way}), in place of the card's"))
                 rows.append(
                     (regime.name, "voltage", format_si(float(f"{regime.place.voltage:.4g}"), "V"), "", "applied")
