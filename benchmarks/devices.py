@@ -51,16 +51,14 @@ def in_circuit(engine: Engine, circuit: str, card: str, repeat: int, **settings:
     """
     parameters = CARDS[card]
     plain = FixedResistor(parameters)
+    build: Any = get_circuit(circuit).build
     benches = {
-        "mtj": get_circuit(circuit).build(parameters, "generic", **settings),
-        "resistor": get_circuit(circuit).build(parameters, "generic", device=plain, **settings),
+        "mtj": build(parameters, "generic", **settings),
+        "resistor": build(parameters, "generic", device=plain, **settings),
     }
     save = [name for name in benches["mtj"].save if not name.endswith(".z")]
-    runs = {
-        name: engine.measure(bench.netlist, bench.analysis, save)  # type: ignore[arg-type]
-        for name, bench in benches.items()
-    }
-    return _row(engine, compare(runs, repeat), benches["mtj"].analysis)
+    runs = {name: engine.measure(bench.netlist, bench.analysis, save) for name, bench in benches.items()}
+    return _row(engine, compare(runs, repeat), benches["mtj"].analysis, engine.target)
 
 
 def alone(engine: Engine, count: int, repeat: int) -> dict[str, Any]:
@@ -91,13 +89,14 @@ def alone(engine: Engine, count: int, repeat: int) -> dict[str, Any]:
     return _row(engine, compare(runs, repeat), analysis)
 
 
-def _row(engine: Engine, costs: dict[str, Any], analysis: Tran) -> dict[str, Any]:
+def _row(engine: Engine, costs: dict[str, Any], analysis: Tran, target: float | None = None) -> dict[str, Any]:
     mtj, plain = costs["mtj"], costs["resistor"]
     return {
         "engine": engine.name,
         "seconds": mtj.seconds,
         "seconds_resistor": plain.seconds,
         "ratio": mtj.seconds / plain.seconds,
+        "target": target,
         "points": mtj.points,
         "points_resistor": plain.points,
         "iterations": mtj.iterations,
