@@ -55,7 +55,7 @@ class MtjHeated(Mtj):
     oscillates = False
     states: ClassVar[tuple[State, ...]] = (  # type: ignore[assignment]
         State("z", "1", "cosine of the angle between free and reference layer", "tau_z"),
-        State("warmth", "1", "temperature above the surroundings over 100 K", "tau_w"),
+        State("warmth", "hK", "temperature above the surroundings, in hectokelvin", "tau_w"),
     )
 
     def equations(self, q: Symbols) -> Iterator[Item]:
@@ -75,7 +75,7 @@ class MtjHeated(Mtj):
             shared = isinstance(item, Let) and item.name in FOLLOWING
             yield replace(cast(Let, item), node=True) if shared else item
         # A junction of twice the area has half the thermal resistance.
-        yield Let("heat", q.r_th / q.area * q.v * q.i / SCALE, "1", "rise that the power ends in, over 100 K")
+        yield Let("heat", q.r_th / q.area * q.v * q.i / SCALE, "hK", "rise that the power ends in")
         yield Rate("warmth", (q.heat - q.warmth) / q.tau_w)
         yield Static("warmth", q.heat)
         yield Output("layer_temperature", q.hot, "K", "temperature of the layer")
