@@ -79,11 +79,12 @@ SLOTS = 100
 # Phases advance by multiples of 2 pi times badly approximable numbers, so that no two of the slots, seeds,
 # terms and states of a run come near each other on the circle; the gains then make neighbours independent.
 HASH_GAINS = 1e4, 1e5
-# Ten digits, because ngspice keeps eleven of a number in a source.
-TURNS = (math.sqrt(5) - 1) / 2, math.sqrt(2) - 1, math.sqrt(3) - 1, (math.sqrt(13) - 3) / 2
-HASH_SLOT, HASH_SEED, HASH_TERM, HASH_STATE = (round(2 * math.pi * x, 9) for x in TURNS)
 TURN = 10**8
-TURN_SLOT, TURN_SEED, TURN_STATE = (round(TURN * TURNS[k]) for k in (0, 1, 3))
+TURN_SLOT, TURN_SEED, TURN_STATE = (
+    round(TURN * x) for x in ((math.sqrt(5) - 1) / 2, math.sqrt(2) - 1, (math.sqrt(13) - 3) / 2)
+)
+"""Steps of the phase, in parts of a turn: whole numbers, so that their sums are exact."""
+HASH_TERM = round(2 * math.pi * (math.sqrt(3) - 1), 9)  # ngspice keeps eleven digits of a number in a source
 HASH_TERMS = 4
 
 
@@ -217,12 +218,18 @@ def slot_time(q: Symbols, suitable: sp.Expr) -> Let:
 
 def uniform_number(q: Symbols, index: sp.Expr, stream: int = 0) -> sp.Expr:
     """A number uniform in [0, 1] that `index`, the seed and the stream determine, independent of all others."""
-    # Whole turns are dropped in integers, so that every simulator does it exactly: each reduces a large phase in its
-    # own way, and a difference of 1e-12 in it makes another number.
-    steps = TURN_SLOT * index + TURN_SEED * q.seed + TURN_STATE * sp.Integer(stream)
-    phase = sp.Float(round(2 * math.pi, 9) / TURN) * Remainder(steps, TURN)
     # Not asin: the Verilog-A compiler takes asin(sin(x)) for x, wherever x may be.
-    return sp.acos(_scrambled(phase)) / sp.pi
+    return sp.acos(_scrambled(_phase(q, index, stream))) / sp.pi
+
+
+def _phase(q: Symbols, index: sp.Expr, stream: int) -> sp.Expr:
+    """Phase on the circle that `index`, the seed and the stream determine.
+
+    Whole turns are dropped in integers, so that every simulator does it exactly: each reduces a large phase in its own
+    way, and a difference of 1e-12 in it makes another number.
+    """
+    steps = TURN_SLOT * index + TURN_SEED * q.seed + TURN_STATE * sp.Integer(stream)
+    return sp.Float(round(2 * math.pi, 9) / TURN) * Remainder(steps, TURN)
 
 
 def _scrambled(phase: sp.Expr) -> sp.Expr:
@@ -444,8 +451,8 @@ class Model:
         order = sum(n.startswith("xi_") for n in self.noise_lets)
 
         def normal(k: sp.Expr) -> sp.Expr:
-            base = HASH_SLOT * k + HASH_SEED * q.seed + HASH_STATE * order
-            terms = [_scrambled(base + HASH_TERM * m) for m in range(HASH_TERMS)]
+            phase = _phase(q, k, order)
+            terms = [_scrambled(phase + HASH_TERM * m) for m in range(HASH_TERMS)]
             return sp.Add(*terms) * math.sqrt(2 / HASH_TERMS)
 
         fraction = q.slot - q.slot_index

@@ -152,7 +152,8 @@ def test_everything_is_documented(circuit):
 
 @pytest.mark.parametrize("circuit", CIRCUITS.values(), ids=list(CIRCUITS))
 def test_ports_are_those_of_the_template(circuit):
-    bench = circuit.build(card("garcia_redondo_2021"), get_technology("generic"))
+    junction = {"mtj": "garcia_redondo_2021", "telegraph": "schnitzspan_2023"}[circuit.junction]
+    bench = circuit.build(card(junction), get_technology("generic"))
     scopes = bench.netlist.scopes()
     for name, ports in circuit.ports.items():
         assert scopes[name].ports == ports
