@@ -266,7 +266,7 @@ def deck(
     if isinstance(analysis, Tran) and (bound := netlist.largest_step(lines, temperature)):
         analysis = replace(analysis, max_step=min(analysis.largest_step, bound))
     parts.append(_analysis_card(analysis))
-    if compiled:
+    if compiled or inline:  # elsewhere the worker has set the threads; more than one wait for each other
         loads = [f"pre_osdi {module.path}" for module in compiled.values()]
         parts += [".control", *loads, "set num_threads=1", ".endc"]
     return "\n".join([part for part in parts if part] + [".end", ""])
