@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compact.constants import BOLTZMANN, ELECTRON_CHARGE, HBAR
+from compact.constants import BOLTZMANN
 from compact.errors import ParameterError, SpinbricksError
 from compact.files import staged
+from compact.models.mtj import critical_current
 from compact.parameters import ParameterSet
 from compact.physics.drive import Drive
 from compact.physics.ensemble import Ensemble, Probability
@@ -60,7 +61,7 @@ def device_of(card: ParameterSet, alpha: float | None = None) -> tuple[Macrospin
         return device, (f"spin-torque efficiency {device.polarisation:.3g}: follows from I_c, Delta and the damping",)
     c = card.values
     energy = c["delta"] * BOLTZMANN * c["t_nom"]
-    assumed = ASSUMED_EFFICIENCY * HBAR * c["ic_p2ap"] / (4 * ELECTRON_CHARGE * energy)
+    assumed = ASSUMED_EFFICIENCY * c["ic_p2ap"] / critical_current(energy)
     if assumed >= 1:
         raise ParameterError(
             f"card '{card.name}': an efficiency of {ASSUMED_EFFICIENCY:g} would ask for a damping of {assumed:.3g}; "

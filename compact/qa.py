@@ -125,7 +125,8 @@ def _axial_checks(card: ParameterSet, simulator: Simulator) -> Iterator[Check]:
                         f"switches in {measured:.3g} s at {volts:.3g} V")  # fmt: skip
     yield _retention_check(card, simulator)
     yield _energy_check(card, simulator)
-    if name != "reference" and card.definition.has_noise:
+    # A shallower well is left during the trace, a deeper one spreads less than the integrator's tolerance.
+    if name != "reference" and 8 <= card.values["delta"] <= 1e4:
         yield _noise_check(card, simulator)
 
 
@@ -154,10 +155,8 @@ def _energy_check(card: ParameterSet, simulator: Simulator) -> Check:
 
 def _noise_check(card: ParameterSet, simulator: Simulator) -> Check:
     """Mean of 1 - z^2 in the well against Boltzmann, in standard errors from blocks of the trace."""
-    tau, delta = card.values["tau_d"], card.values["delta"]
+    tau = card.values["tau_d"]
     slot, blocks = tau / 25, 40
-    if delta < 8 or delta > 1e4:
-        return Check("thermal spread", simulator.name, 0.0, "sigma", 4, f"not run: Delta = {delta:g} is outside 8..1e4")
     netlist = Netlist("thermal noise at zero bias")
     netlist.use(device(card, noise=True))
     netlist.add_text(f"Vin in 0 dc 0\nXm in 0 {card.model} state=1 seed=7 t_slot={slot!r}")

@@ -41,7 +41,7 @@ from compact.models.conduction import (
 )
 from compact.parameters import Parameter
 
-__all__ = ["Mtj", "from_physical", "resting_cosine"]
+__all__ = ["Mtj", "critical_current", "from_physical", "resting_cosine"]
 
 STATE_HINT = 1e-3
 """Weight of the initial state against a solver's start at z = 0; small against |z| of a settled state."""
@@ -151,6 +151,23 @@ def resting_cosine(values: Mapping[str, float], state: int = 1) -> float:
     return float(get_model("mtj").evaluate("static_z", point))
 
 
+def critical_current(energy: float, alpha: float = 1.0, polarisation: float = 1.0) -> float:
+    """Critical current (4 e/hbar)(alpha/polarisation) energy of an axial macrospin [A].
+
+    Parameters
+    ----------
+    energy : float
+        Energy barrier [J].
+    alpha, polarisation : float
+        Gilbert damping and spin-torque efficiency [1].
+
+    References
+    ----------
+    J. Z. Sun, Phys. Rev. B 62, 570 (2000).
+    """
+    return 4 * ELECTRON_CHARGE / HBAR * alpha / polarisation * energy
+
+
 def from_physical(
     *,
     ms: float,
@@ -203,7 +220,7 @@ def from_physical(
         if not (math.isfinite(value) and value > 0):
             raise ParameterError(f"'{name}' = {value:g} must be positive")
     energy = MU_0 * ms * hk * volume / 2
-    critical = 4 * ELECTRON_CHARGE / HBAR * alpha / polarisation * energy
+    critical = critical_current(energy, alpha, polarisation)
     return {
         "delta": energy / (BOLTZMANN * temperature),
         "ic_p2ap": critical,

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from compact.constants import BOLTZMANN, ELECTRON_CHARGE, HBAR, MU_0
+from compact.constants import BOLTZMANN, MU_0
 from compact.errors import ParameterError, unknown
+from compact.models.mtj import critical_current
 from compact.parameters import ParameterSet, Provenance
 from compact.physics.macrospin import LARMOR, Macrospin, check_names
 
@@ -112,7 +113,7 @@ def _from_figures(c: Mapping[str, float], area: float, alpha: float | None, ms: 
         raise ParameterError(f"'ms' = {ms:g} A/m must be positive")
     h_k = (1 + alpha**2) / (alpha * LARMOR * c["tau_d"])
     energy = c["delta"] * area * BOLTZMANN * c["t_nom"]
-    polarisation = 4 * ELECTRON_CHARGE * alpha / HBAR * energy / (c["ic_p2ap"] * area)
+    polarisation = critical_current(energy, alpha) / (c["ic_p2ap"] * area)
     if polarisation > 2:
         raise ParameterError(
             f"'alpha' = {alpha:g} and ic_p2ap = {c['ic_p2ap']:g} A ask for a spin-torque efficiency of "
