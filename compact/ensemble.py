@@ -239,6 +239,7 @@ def pulse_ensemble(
     temperature: float | None = None,
     seed: int = 1,
     step: float | None = None,
+    backend: str = "cpu",
     traces: int = 12,
     progress: bool | Callable[[float], None] = False,
 ) -> Pulsed:
@@ -266,7 +267,7 @@ def pulse_ensemble(
         Damping [1] for a card of `mtj`; see `device_of`.
     temperature : float, optional
         Temperature [K]; that of the card by default.
-    seed, step, progress
+    seed, step, backend, progress
         As for `compact.physics.llgs.simulate`.
     traces : int
         Number of trajectories whose course is kept.
@@ -303,6 +304,7 @@ def pulse_ensemble(
         step=step,
         seed=seed,
         traces=min(traces, count),
+        backend=backend,
         progress=progress,
     )
     expected = None

@@ -25,6 +25,14 @@ Alpha = Annotated[str | None, typer.Option(metavar="NUMBER", help="Damping; a ca
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the noise.")]
 
 
+class Backend(enum.StrEnum):
+    """Where an ensemble is computed."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+    auto = "auto"
+
+
 class Choice(enum.StrEnum):
     """Where the emitted model runs."""
 
@@ -119,6 +127,7 @@ def ensemble(
     ] = None,
     step: Annotated[str | None, typer.Option(metavar="TIME", help="Time step; by default what is safe.")] = None,
     seed: Seed = 1,
+    backend: Annotated[Backend, typer.Option(help="Processor, NVIDIA GPU, or that where there is one.")] = Backend.cpu,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for plot, means and times.")] = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -164,6 +173,7 @@ def ensemble(
             temperature=kelvin,
             seed=seed,
             step=dt,
+            backend=backend.value,
             progress=not as_json and sys.stderr.isatty(),
             settle=after,
             edge=rise,

@@ -13,6 +13,7 @@ __all__ = ["boltzmann", "random_keys"]
 
 _SWEEPS = 150
 _REACH = 1.5
+_PIECE = 20_000
 _STREAM = 2
 
 
@@ -68,5 +69,7 @@ def boltzmann(
     m = np.empty((3, n))
     parts = [scale * tensor[i, j] for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))]
     keys = random_keys(seed, _STREAM)
-    kernels.metropolis(m, tuple(centre), tuple(turns.ravel()), tuple(parts), tuple(scale * h), _SWEEPS, *keys)
+    about = (tuple(centre), tuple(turns.ravel()), tuple(parts), tuple(scale * h), _SWEEPS, *keys)
+    for first in range(0, n, _PIECE):  # compiled code does not hear an interrupt
+        kernels.metropolis(m[:, first : first + _PIECE], first, *about)
     return np.asarray(m.T / np.linalg.norm(m, axis=0)[:, None])

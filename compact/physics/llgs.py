@@ -36,6 +36,7 @@ __all__ = ["Drive", "Ensemble", "Probability", "StepWarning", "boltzmann", "deri
 
 METHODS = ("heun", "rk4")
 STARTS = ("boltzmann", "equilibrated", "rest")
+BACKENDS = ("cpu", "cuda", "auto")
 _CHUNK_NUMBERS = 2_000_000
 """Numbers held for sums at a time; more records or trajectories take more rounds."""
 _CHUNK_STEPS = 8192
@@ -43,6 +44,10 @@ _CHUNK_STEPS = 8192
 _CHUNK_SECONDS = 0.2
 """Time after which a thread reports, so that a run can be interrupted."""
 _STEP_COST = 15e-9
+
+
+Batch = Callable[[int, int, int], tuple[NDArray, NDArray]]
+"""Sums and traces of the records of a piece: first step, number of records, steps for each."""
 
 
 class StepWarning(UserWarning):
@@ -65,6 +70,7 @@ def simulate(
     traces: int = 0,
     threshold: float = 0.0,
     threads: int | None = None,
+    backend: str = "cpu",
     progress: bool | Callable[[float], None] = False,
 ) -> Ensemble:
     """Follow an ensemble of macrospins through a waveform.
@@ -100,6 +106,9 @@ def simulate(
         A trajectory has crossed when its cosine, positive on the initial side, falls to this.
     threads : int, optional
         Threads, by default one per available core.
+    backend : {"cpu", "cuda", "auto"}
+        Where to compute: the processor; an NVIDIA GPU, by numba; or that where there is one, else the processor. A GPU
+        rounds in its own way: with the same seed an ensemble has the same statistics, not the same last digits.
     progress : bool or callable
         Whether to show a bar on standard error, or what to call with the share done.
 
@@ -112,7 +121,7 @@ def simulate(
     ParameterError
         If an argument is out of range.
     SimulationError
-        If the step is so large that the motion diverged.
+        If the step is so large that the motion diverged, or "cuda" is asked for where there is no such GPU.
 
     Warns
     -----
@@ -127,9 +136,10 @@ def simulate(
     every = max(steps // max(samples, 1), 1)
     steps = every * math.ceil(steps / every)
     step = duration / steps
-    directions = _starting(device, drive, n, state, start, thermal, seed, step, threads)
+    gpu = _on_gpu(backend)
+    directions = _starting(device, drive, n, state, start, thermal, seed, step, threads, gpu)
     with _reporter(progress) as report:
-        run = _Run(device, drive, directions, state, thermal, method, step, seed, threshold, threads, report)
+        run = _Run(device, drive, directions, state, thermal, method, step, seed, threshold, threads, report, gpu=gpu)
         return run.go(steps, every, traces)
 
 
@@ -237,6 +247,7 @@ def _starting(
     seed: int,
     step: float,
     threads: int | None,
+    gpu: bool,
 ) -> NDArray[np.float64]:
     if not isinstance(start, str):
         given = np.array(start, dtype=float)
@@ -254,7 +265,19 @@ def _starting(
     directions = boltzmann(device, n, state, seed, field)
     if start == "equilibrated" and thermal:
         calm = _Run(
-            device, drive.frozen(0.0), directions, state, True, "heun", step, seed, -1.0, threads, None, stream=1
+            device,
+            drive.frozen(0.0),
+            directions,
+            state,
+            True,
+            "heun",
+            step,
+            seed,
+            -1.0,
+            threads,
+            None,
+            stream=1,
+            gpu=gpu,
         )
         steps = math.ceil(5 * device.tau_d / step)
         directions = calm.go(steps, steps, 0).final
@@ -281,6 +304,7 @@ class _Run:
         threads: int | None,
         report: Callable[[float], None] | None,
         stream: int = 0,
+        gpu: bool = False,
     ):
         self.device, self.drive, self.state, self.step, self.report = device, drive, state, step, report
         self.n = len(directions)
@@ -298,6 +322,8 @@ class _Run:
         self.keys = random_keys(seed, stream)
         self.threshold = threshold
         self.threads = threads or _cores()
+        self.gpu = gpu
+        self.fetch: Callable[[], None] = lambda: None
         voltage_acts = drive.current is not None and bool(device.fl_1 or device.fl_2 or device.vcma)
         driven = drive.current is not None or drive.voltage is not None
         self.full = voltage_acts or (device.r_th > 0 and driven)
@@ -314,12 +340,14 @@ class _Run:
         courses[:, 0] = here[:, :traces].T
         threads = min(self.threads, self.blocks)
         with ThreadPoolExecutor(threads) as pool:
+            batch = self._gpu_batches(steps, traces) if self.gpu else self._cpu_batches(pool, threads, steps, traces)
             for begin, count, length in self._plan(records, every, traces):
-                part, trace = self._batch(pool, threads, begin, count, length, traces, steps)
+                part, trace = batch(begin, count, length)
                 # A piece that ends between two records is overwritten by the next one.
                 last = (begin + count * length - 1) // every + 2
                 sums[last - count : last] = part
                 courses[:, last - count : last] = trace.transpose(1, 0, 2)
+            self.fetch()
         if not np.isfinite(sums).all():
             limit = self.device.step_limit("rk4" if self.rk4 else "heun", *_extremes(self.device, self.drive))
             raise SimulationError(
@@ -351,6 +379,26 @@ class _Run:
         batch = min(_CHUNK_NUMBERS // (self.blocks * 8 + traces * 3), _CHUNK_STEPS // every)
         for done in range(0, records, max(batch, 1)):
             yield done * every, min(max(batch, 1), records - done), every
+
+    def _gpu_batches(self, total: int, traces: int) -> Batch:
+        """Batches on the GPU, where the state stays between them until `fetch` brings it back."""
+        from compact.physics.llgs_cuda import Board
+
+        board = Board(self.m, self.crossing, self.heat, self.volts)
+        self.fetch = board.fetch
+
+        def batch(first: int, count: int, every: int) -> tuple[NDArray, NDArray]:
+            steps = count * every
+            about = (steps, every, first, self.fixed, self.sigma, self.keys, self.threshold, float(self.state))
+            sums, courses = board.advance(self.full, self.n, self.rows(first, steps), *about, self.rk4, traces)
+            if self.report:
+                self.report((first + steps) / total)
+            return sums, courses
+
+        return batch
+
+    def _cpu_batches(self, pool: ThreadPoolExecutor, threads: int, total: int, traces: int) -> Batch:
+        return lambda first, count, every: self._batch(pool, threads, first, count, every, traces, total)
 
     def _batch(
         self, pool: ThreadPoolExecutor, threads: int, first: int, count: int, every: int, traces: int, total: int
@@ -418,6 +466,18 @@ class _Run:
         for column, (i, j) in enumerate(((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)), start=8):
             rows[:, column] = tensor[:, i, j]
         return rows
+
+
+def _on_gpu(backend: str) -> bool:
+    if backend not in BACKENDS:
+        raise ParameterError(unknown("backend", backend, BACKENDS))
+    if backend == "cpu":
+        return False
+    from compact.physics.llgs_cuda import available
+
+    if backend == "cuda" and not available():
+        raise SimulationError("no GPU that numba can use; install the extra 'cuda' and a driver, or take backend='cpu'")
+    return available()
 
 
 def _cores() -> int:

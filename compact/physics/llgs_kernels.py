@@ -198,8 +198,9 @@ def normals(step, first, k0, k1, out):
 
 
 @njit(**_OPTIONS)
-def metropolis(m, centre, axes, tensor, field, sweeps, k0, k1):
-    """Sample exp(m A m/2 + h m) on the half sphere about `centre`; `m`, shape (3, n), receives the directions.
+def metropolis(m, first, centre, axes, tensor, field, sweeps, k0, k1):
+    """Sample exp(m A m/2 + h m) on the half sphere about `centre`; `m`, shape (3, n), receives the directions of
+    the trajectories from `first` on.
 
     Moves are rotations as likely as their inverse, by vectors `axes[0]` and `axes[1]` times normal numbers.
     """
@@ -209,7 +210,7 @@ def metropolis(m, centre, axes, tensor, field, sweeps, k0, k1):
     hx, hy, hz = field
     for k in range(sweeps + 1):
         for j in range(m.shape[1]):
-            f, g, c, d = _normals(uint64(k), uint64(j), k0, k1)
+            f, g, c, d = _normals(uint64(k), uint64(first + j), k0, k1)
             x, y, z = (x0, y0, z0) if k == 0 else (m[0, j], m[1, j], m[2, j])
             # Rotation by the quaternion (1, u, v, w)
             u, v, w = f * ax + g * bx, f * ay + g * by, f * az + g * bz
@@ -287,7 +288,7 @@ def _slope(x, y, z, nx, ny, nz, row, o):
 
 
 @njit(**_INLINE)
-def _row(rows, k):
+def row(rows, k):
     return (
         rows[k, 0],
         rows[k, 1],
@@ -313,47 +314,53 @@ def _crossed(before, now, level, k, crossing):
     return k + (before - level) / (before - now) if hit else crossing
 
 
+@njit(**_INLINE)
+def heun_step(x, y, z, crossing, k, trajectory, now, after, o, sigma, keys, level, side):
+    """One step of one trajectory, from its direction and first crossing to the next ones."""
+    a, b, c, _ = _normals(uint64(k), uint64(trajectory), keys[0], keys[1])
+    a, b, c = sigma * a, sigma * b, sigma * c
+    before = side * (x * o.px + y * o.py + z * o.pz)
+    f, g, h = _simple(x, y, z, a, b, c, now, o)
+    dx, dy, dz = _cross(f, g, h, x, y, z)
+    u, v, w = _simple(x + dx, y + dy, z + dz, a, b, c, after, o)
+    x, y, z = _rotated(0.5 * (f + u), 0.5 * (g + v), 0.5 * (h + w), x, y, z)
+    return x, y, z, _crossed(before, side * (x * o.px + y * o.py + z * o.pz), level, float64(k), crossing)
+
+
+@njit(**_INLINE)
+def rk4_step(x, y, z, crossing, k, now, mid, after, o, level, side):
+    """One step of one trajectory without thermal field."""
+    before = side * (x * o.px + y * o.py + z * o.pz)
+    f, g, h = _slope(x, y, z, 0.0, 0.0, 0.0, now, o)
+    sx, sy, sz = f, g, h
+    f, g, h = _slope(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, o)
+    sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
+    f, g, h = _slope(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, o)
+    sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
+    f, g, h = _slope(x + f, y + g, z + h, 0.0, 0.0, 0.0, after, o)
+    x, y, z = x + (sx + f) / 6, y + (sy + g) / 6, z + (sz + h) / 6
+    r = 1.0 / math.sqrt(x * x + y * y + z * z)
+    x, y, z = x * r, y * r, z * r
+    return x, y, z, _crossed(before, side * (x * o.px + y * o.py + z * o.pz), level, float64(k), crossing)
+
+
 @njit(**_OPTIONS)
 def _heun(mx, my, mz, crossing, rows, start, steps, first, o, sigma, keys, level, side):
-    k0, k1 = keys
     for k in range(start, start + steps):
-        now, after = _row(rows, 2 * k), _row(rows, 2 * k + 1)
-        count = uint64(first[0] + k)
+        now, after = row(rows, 2 * k), row(rows, 2 * k + 1)
         for j in range(LANES):
-            a, b, c, _ = _normals(count, uint64(first[1] + j), k0, k1)
-            a, b, c = sigma * a, sigma * b, sigma * c
-            x, y, z = mx[j], my[j], mz[j]
-            before = side * (x * o.px + y * o.py + z * o.pz)
-            f, g, h = _simple(x, y, z, a, b, c, now, o)
-            dx, dy, dz = _cross(f, g, h, x, y, z)
-            u, v, w = _simple(x + dx, y + dy, z + dz, a, b, c, after, o)
-            x, y, z = _rotated(0.5 * (f + u), 0.5 * (g + v), 0.5 * (h + w), x, y, z)
-            mx[j], my[j], mz[j] = x, y, z
-            crossing[j] = _crossed(
-                before, side * (x * o.px + y * o.py + z * o.pz), level, float64(first[0] + k), crossing[j]
+            mx[j], my[j], mz[j], crossing[j] = heun_step(
+                mx[j], my[j], mz[j], crossing[j], first[0] + k, first[1] + j, now, after, o, sigma, keys, level, side
             )
 
 
 @njit(**_OPTIONS)
 def _rk4(mx, my, mz, crossing, rows, start, steps, first, o, level, side):
     for k in range(start, start + steps):
-        now, mid, after = _row(rows, 3 * k), _row(rows, 3 * k + 1), _row(rows, 3 * k + 2)
+        now, mid, after = row(rows, 3 * k), row(rows, 3 * k + 1), row(rows, 3 * k + 2)
         for j in range(LANES):
-            x, y, z = mx[j], my[j], mz[j]
-            before = side * (x * o.px + y * o.py + z * o.pz)
-            f, g, h = _slope(x, y, z, 0.0, 0.0, 0.0, now, o)
-            sx, sy, sz = f, g, h
-            f, g, h = _slope(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, o)
-            sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
-            f, g, h = _slope(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, o)
-            sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
-            f, g, h = _slope(x + f, y + g, z + h, 0.0, 0.0, 0.0, after, o)
-            x, y, z = x + (sx + f) / 6, y + (sy + g) / 6, z + (sz + h) / 6
-            r = 1.0 / math.sqrt(x * x + y * y + z * z)
-            x, y, z = x * r, y * r, z * r
-            mx[j], my[j], mz[j] = x, y, z
-            crossing[j] = _crossed(
-                before, side * (x * o.px + y * o.py + z * o.pz), level, float64(first[0] + k), crossing[j]
+            mx[j], my[j], mz[j], crossing[j] = rk4_step(
+                mx[j], my[j], mz[j], crossing[j], first[0] + k, now, mid, after, o, level, side
             )
 
 
@@ -424,7 +431,7 @@ def advance(m, crossing, heat, blocks, total, rows, steps, every, first, o, sigm
 def derivative(m, rows, o, out):
     """Motion without thermal field at the directions `m`, shape (3, n), with one row each; `out` is like `m`."""
     for j in range(m.shape[1]):
-        f, g, h = _slope(m[0, j], m[1, j], m[2, j], 0.0, 0.0, 0.0, _row(rows, j), o)
+        f, g, h = _slope(m[0, j], m[1, j], m[2, j], 0.0, 0.0, 0.0, row(rows, j), o)
         out[0, j], out[1, j], out[2, j] = f, g, h
 
 
@@ -460,7 +467,8 @@ def _bias(drive, s, guess, share, r_p, o):
 def _hot(rise, o):
     """Relative magnetisation, anisotropy field, half the TMR and resistance at a temperature rise [K]."""
     t = 1.0 + rise / o.ambient
-    m = max((1.0 - o.bloch * t * math.sqrt(t)) / (1.0 - o.bloch), 0.01)
+    m = (1.0 - o.bloch * t * math.sqrt(t)) / (1.0 - o.bloch)
+    m = m if m > 0.01 else 0.01
     e = m - 1.0
     h_k = o.h_k * (1.0 + e * (o.k_1 + e * (o.k_2 + e * o.k_3)))
     return m, h_k, 0.5 * o.tmr * m * m, o.r_p * (1.0 + o.tc_r * rise)
@@ -499,58 +507,64 @@ def _full_slope(x, y, z, nx, ny, nz, row, hot, guess, o):
 
 
 @njit(**_INLINE)
-def _full_row(rows, k):
+def full_row(rows, k):
     return rows[k, 0], rows[k, 1], rows[k, 2], rows[k, 3], rows[k, 4], rows[k, 5], rows[k, 6]
+
+
+@njit(**_INLINE)
+def heun_full_step(x, y, z, volt, heat, crossing, k, trajectory, now, after, o, sigma, keys, level, side):
+    """Like `heun_step`, with the trajectory's voltage and temperature rise."""
+    hot = _hot(heat, o)
+    strength = sigma * math.sqrt((1.0 + heat / o.ambient) / hot[0])
+    a, b, c, _ = _normals(uint64(k), uint64(trajectory), keys[0], keys[1])
+    a, b, c = strength * a, strength * b, strength * c
+    before = side * (x * o.px + y * o.py + z * o.pz)
+    f, g, h, volt, amp = _complete(x, y, z, a, b, c, now, hot, volt, o)
+    dx, dy, dz = _cross(f, g, h, x, y, z)
+    u, v, w, volt, amp = _complete(x + dx, y + dy, z + dz, a, b, c, after, hot, volt, o)
+    x, y, z = _rotated(0.5 * (f + u), 0.5 * (g + v), 0.5 * (h + w), x, y, z)
+    heat = heat + (o.r_th * volt * amp - heat) * o.decay
+    return x, y, z, volt, heat, _crossed(before, side * (x * o.px + y * o.py + z * o.pz), level, float64(k), crossing)
+
+
+@njit(**_INLINE)
+def rk4_full_step(x, y, z, volt, heat, crossing, k, now, mid, after, o, level, side):
+    """Like `rk4_step`, with the trajectory's voltage and temperature rise."""
+    hot = _hot(heat, o)
+    before = side * (x * o.px + y * o.py + z * o.pz)
+    f, g, h, v, i = _full_slope(x, y, z, 0.0, 0.0, 0.0, now, hot, volt, o)
+    sx, sy, sz = f, g, h
+    f, g, h, v, i = _full_slope(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, hot, v, o)
+    sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
+    f, g, h, v, i = _full_slope(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, hot, v, o)
+    sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
+    f, g, h, v, i = _full_slope(x + f, y + g, z + h, 0.0, 0.0, 0.0, after, hot, v, o)
+    x, y, z = x + (sx + f) / 6, y + (sy + g) / 6, z + (sz + h) / 6
+    r = 1.0 / math.sqrt(x * x + y * y + z * z)
+    x, y, z = x * r, y * r, z * r
+    heat = heat + (o.r_th * v * i - heat) * o.decay
+    return x, y, z, v, heat, _crossed(before, side * (x * o.px + y * o.py + z * o.pz), level, float64(k), crossing)
 
 
 @njit(**_OPTIONS)
 def _heun_full(mx, my, mz, volts, heat, crossing, rows, start, steps, first, o, sigma, keys, level, side):
-    k0, k1 = keys
     for k in range(start, start + steps):
-        now, after = _full_row(rows, 2 * k), _full_row(rows, 2 * k + 1)
-        count = uint64(first[0] + k)
+        now, after = full_row(rows, 2 * k), full_row(rows, 2 * k + 1)
         for j in range(LANES):
-            hot = _hot(heat[j], o)
-            strength = sigma * math.sqrt((1.0 + heat[j] / o.ambient) / hot[0])
-            a, b, c, _ = _normals(count, uint64(first[1] + j), k0, k1)
-            a, b, c = strength * a, strength * b, strength * c
-            x, y, z = mx[j], my[j], mz[j]
-            before = side * (x * o.px + y * o.py + z * o.pz)
-            f, g, h, volt, amp = _complete(x, y, z, a, b, c, now, hot, volts[j], o)
-            dx, dy, dz = _cross(f, g, h, x, y, z)
-            u, v, w, volt, amp = _complete(x + dx, y + dy, z + dz, a, b, c, after, hot, volt, o)
-            x, y, z = _rotated(0.5 * (f + u), 0.5 * (g + v), 0.5 * (h + w), x, y, z)
-            mx[j], my[j], mz[j] = x, y, z
-            volts[j] = volt
-            heat[j] = heat[j] + (o.r_th * volt * amp - heat[j]) * o.decay
-            crossing[j] = _crossed(
-                before, side * (x * o.px + y * o.py + z * o.pz), level, float64(first[0] + k), crossing[j]
+            state = mx[j], my[j], mz[j], volts[j], heat[j], crossing[j]
+            mx[j], my[j], mz[j], volts[j], heat[j], crossing[j] = heun_full_step(
+                *state, first[0] + k, first[1] + j, now, after, o, sigma, keys, level, side
             )
 
 
 @njit(**_OPTIONS)
 def _rk4_full(mx, my, mz, volts, heat, crossing, rows, start, steps, first, o, level, side):
     for k in range(start, start + steps):
-        now, mid, after = _full_row(rows, 3 * k), _full_row(rows, 3 * k + 1), _full_row(rows, 3 * k + 2)
+        now, mid, after = full_row(rows, 3 * k), full_row(rows, 3 * k + 1), full_row(rows, 3 * k + 2)
         for j in range(LANES):
-            hot = _hot(heat[j], o)
-            x, y, z = mx[j], my[j], mz[j]
-            before = side * (x * o.px + y * o.py + z * o.pz)
-            f, g, h, v, i = _full_slope(x, y, z, 0.0, 0.0, 0.0, now, hot, volts[j], o)
-            sx, sy, sz = f, g, h
-            f, g, h, v, i = _full_slope(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, hot, v, o)
-            sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
-            f, g, h, v, i = _full_slope(x + 0.5 * f, y + 0.5 * g, z + 0.5 * h, 0.0, 0.0, 0.0, mid, hot, v, o)
-            sx, sy, sz = sx + 2 * f, sy + 2 * g, sz + 2 * h
-            f, g, h, v, i = _full_slope(x + f, y + g, z + h, 0.0, 0.0, 0.0, after, hot, v, o)
-            x, y, z = x + (sx + f) / 6, y + (sy + g) / 6, z + (sz + h) / 6
-            r = 1.0 / math.sqrt(x * x + y * y + z * z)
-            x, y, z = x * r, y * r, z * r
-            mx[j], my[j], mz[j] = x, y, z
-            volts[j] = v
-            heat[j] = heat[j] + (o.r_th * v * i - heat[j]) * o.decay
-            crossing[j] = _crossed(
-                before, side * (x * o.px + y * o.py + z * o.pz), level, float64(first[0] + k), crossing[j]
+            state = mx[j], my[j], mz[j], volts[j], heat[j], crossing[j]
+            mx[j], my[j], mz[j], volts[j], heat[j], crossing[j] = rk4_full_step(
+                *state, first[0] + k, now, mid, after, o, level, side
             )
 
 
@@ -578,7 +592,5 @@ def derivative_full(m, rows, o, out):
     for j in range(m.shape[1]):
         v = 0.0
         for _ in range(10):
-            f, g, h, v, _ = _full_slope(
-                m[0, j], m[1, j], m[2, j], 0.0, 0.0, 0.0, _full_row(rows, j), _hot(0.0, o), v, o
-            )
+            f, g, h, v, _ = _full_slope(m[0, j], m[1, j], m[2, j], 0.0, 0.0, 0.0, full_row(rows, j), _hot(0.0, o), v, o)
             out[0, j], out[1, j], out[2, j] = f, g, h
