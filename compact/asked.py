@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compact.errors import SimulatorNotFound, SpinbricksError, unknown
 from compact.terminal import WrongUse
@@ -113,18 +113,20 @@ def card(text: str) -> ParameterSet:
     return load_card(text)
 
 
-def settings(circuit: Circuit, given: Sequence[str]) -> dict[str, float]:
-    """Settings of a circuit from texts such as "t_write=8n"."""
+def settings(circuit: Circuit, given: Sequence[str]) -> dict[str, Any]:
+    """Settings of a circuit from texts such as "t_write=8n" or "table=0110"."""
     declared = {setting.name: setting for setting in circuit.settings}
-    values: dict[str, float] = {}
+    values: dict[str, Any] = {}
     for text in given:
         name, mark, value = text.partition("=")
         name = name.strip()
         if not mark or not name:
             raise WrongUse(f"--set '{text}': NAME=VALUE is expected, such as {next(iter(declared))}=1.2")
         one_of(f"setting of circuit '{circuit.name}'", name, declared)
+        with wrong_use(f"--set {name}"):
+            meant = declared[name].parse(value)
         with wrong_use():
-            values[name] = declared[name].check(number(f"--set {name}", value, declared[name].unit))
+            values[name] = declared[name].check(meant)
     return values
 
 

@@ -120,7 +120,7 @@ def simulate(
     noise: bool = False,
     temperature: float = 27.0,
     timeout: float | None = 120.0,
-    settings: Mapping[str, float] | None = None,
+    settings: Mapping[str, Any] | None = None,
     keep: str | Path | None = None,
 ) -> Run:
     """Build a circuit, simulate it and take its figures of merit.
@@ -144,7 +144,7 @@ def simulate(
     timeout : float, optional
         Limit of the run [s]; None for none.
     settings : mapping of str to float, optional
-        Settings of the circuit, in SI units.
+        Settings of the circuit, numbers in SI units, truth tables as text.
     keep : str or pathlib.Path, optional
         Folder in which to leave the simulator's own deck and log.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from compact.circuits import Circuit
+from compact.circuits import Circuit, Testbench
 from compact.errors import CircuitError, unknown
 from compact.files import staged
 from compact.plotting import FIT, FORMATS
@@ -47,9 +47,10 @@ def _kind(name: str) -> str:
     return "current" if name.startswith("i(") else "state" if re.search(r"\.z$", name) else "node"
 
 
-def _layout(circuit: Circuit, saved: Sequence[str]) -> dict[str, tuple[tuple[str, ...], ...]]:
-    if circuit.name in LAYOUTS:
-        return LAYOUTS[circuit.name]
+def _layout(circuit: Circuit, bench: Testbench) -> dict[str, tuple[tuple[str, ...], ...]]:
+    if known := LAYOUTS.get(circuit.name) or circuit.layout(bench):
+        return known
+    saved = bench.save
     kinds = {kind: tuple(name for name in saved if _kind(name) == kind)[:8] for kind in LABELS}
     return {"": tuple(names for names in kinds.values() if names)}
 
@@ -102,7 +103,7 @@ def _pretty(name: str) -> str:
 
 def _columns(figure: Any, runs: Sequence[Run], titles: bool = True) -> None:
     """Fill a figure (or a part of one) with the waveforms of one circuit."""
-    layout = _layout(runs[0].circuit, runs[0].bench.save)
+    layout = _layout(runs[0].circuit, runs[0].bench)
     t_scale, t_unit = si_scale(runs[0].bench.analysis.stop, "s")
     rows = max(len(column) for column in layout.values())
     grid = figure.subplots(rows, len(layout), sharex=True, squeeze=False)
@@ -150,7 +151,7 @@ def plot_waveforms(runs: Sequence[Run], path: str | Path) -> Path:
     CircuitError
         If the suffix is not known.
     """
-    layout = _layout(runs[0].circuit, runs[0].bench.save)
+    layout = _layout(runs[0].circuit, runs[0].bench)
     rows = max(len(column) for column in layout.values())
     width = 8.0 if len(layout) == 1 else 5.2 * len(layout)
     figure = Figure(figsize=(width, 0.6 + 1.9 * rows), dpi=130, layout="constrained")

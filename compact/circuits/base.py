@@ -18,6 +18,7 @@ from compact.netlist import Netlist
 from compact.parameters import CORNERS, ParameterSet
 from compact.technology import Technology, get_technology
 from compact.templates import render
+from compact.units import parse_quantity
 
 if TYPE_CHECKING:
     from compact.waveform import Waveforms
@@ -53,7 +54,7 @@ class Setting:
     low: float = -math.inf
     high: float = math.inf
 
-    def check(self, value: object) -> float:
+    def check(self, value: object) -> Any:
         """Return the value as a float if it is allowed, else raise CircuitError."""
         if isinstance(value, bool) or not isinstance(value, int | float | np.number):
             raise CircuitError(f"setting '{self.name}' must be a number in {self.unit}, not {value!r}")
@@ -63,6 +64,16 @@ class Setting:
                 f"[{self.low:g}, {self.high:g}] {self.unit}"
             )
         return float(value)
+
+    def parse(self, text: str) -> Any:
+        """The value that is meant by a text such as "8n", to be checked.
+
+        Raises
+        ------
+        ParameterError
+            If the text is no number, or has another unit.
+        """
+        return parse_quantity(text, self.unit)
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ class Testbench:
     save : tuple of str
         Signals that the measures need.
     settings : mapping of str to float
-        All settings, derived ones included.
+        All settings, derived ones included; truth tables are text.
     times : mapping of str to float
         When things happen [s], by event.
     """
@@ -89,7 +100,7 @@ class Testbench:
     netlist: Netlist
     analysis: Tran
     save: tuple[str, ...]
-    settings: Mapping[str, float]
+    settings: Mapping[str, Any]
     times: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -128,7 +139,7 @@ class Circuit:
         corner: str = "tt",
         noise: bool = False,
         device: Any = None,
-        **settings: float,
+        **settings: Any,
     ) -> Testbench:
         """The circuit with its testbench for one junction and one technology.
 
@@ -173,8 +184,8 @@ class Circuit:
         corner: str,
         noise: bool,
         device: Any,
-        settings: Mapping[str, float],
-    ) -> tuple[Technology, dict[str, float | None], Netlist]:
+        settings: Mapping[str, Any],
+    ) -> tuple[Technology, dict[str, Any], Netlist]:
         """Technology at its corner, checked settings, and a netlist that knows the junction."""
         if card.model != self.junction:
             raise CircuitError(f"circuit '{self.name}' needs a card of model '{self.junction}', not '{card.model}'")
@@ -196,16 +207,20 @@ class Circuit:
             netlist.use(card, "mtj", corner=corner if corner in CORNERS else "tt", noise=noise)
         return technology, values, netlist
 
+    def layout(self, bench: Testbench) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """Rows of signals of each column of its plot; empty for one column by kind of signal."""
+        return {}
+
     def measures(self, waveforms: Waveforms, bench: Testbench) -> list[Measure]:
         """Figures of merit with their limits, from a simulation of a testbench."""
         raise NotImplementedError
 
     def _bench(
-        self, card: ParameterSet, technology: Technology, values: Mapping[str, float | None], netlist: Netlist
+        self, card: ParameterSet, technology: Technology, values: Mapping[str, Any], netlist: Netlist
     ) -> Testbench:
         raise NotImplementedError
 
-    def render(self, technology: Technology, values: Mapping[str, float], suffix: str = "") -> str:
+    def render(self, technology: Technology, values: Mapping[str, Any], suffix: str = "") -> str:
         """The circuit's subcircuits as SPICE text.
 
         Parameters
@@ -213,7 +228,7 @@ class Circuit:
         technology : Technology
             Resolves ``nmos(name, "drain gate source bulk", width)`` and ``pmos(...)`` in the template.
         values : mapping of str to float
-            Widths [m] and other figures that the template names.
+            Widths [m] and other figures or lists that the template names.
         suffix : str
             "_io" for thick-oxide transistors.
         """

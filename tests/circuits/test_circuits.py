@@ -38,7 +38,7 @@ def simulate(simulator, circuit, junction, technology, **settings):
 
 @pytest.mark.parametrize("junction", JUNCTIONS)
 @pytest.mark.parametrize("technology", NAMES)
-@pytest.mark.parametrize("circuit", [name for name, c in CIRCUITS.items() if c.junction == "mtj"])
+@pytest.mark.parametrize("circuit", FIGURES)
 def test_works_for_both_bits_and_simulators_agree(installed, ngspice, vacask, circuit, technology, junction):
     measures = [simulate(s, circuit, junction, installed(technology))[0] for s in (ngspice, vacask)]
     for result in measures:
@@ -49,7 +49,7 @@ def test_works_for_both_bits_and_simulators_agree(installed, ngspice, vacask, ci
 
 
 @pytest.mark.parametrize("corner", ("ff", "ss", "fs", "sf"))
-@pytest.mark.parametrize("circuit", [name for name, c in CIRCUITS.items() if c.junction == "mtj"])
+@pytest.mark.parametrize("circuit", FIGURES)
 def test_works_at_corners(ngspice, circuit, corner):
     typical, _ = simulate(ngspice, circuit, "garcia_redondo_2021", "generic")
     measures, _ = simulate(ngspice, circuit, "garcia_redondo_2021", "generic", corner=corner)
