@@ -43,6 +43,10 @@ _BASES = {
     "W": ("w", "watt", "watts"),
     "S": ("siemens",),
     "A/m": ("a/m",),
+    "W/Hz": ("w/hz",),
+    "V^2/Hz": ("v^2/hz", "v²/hz", "v2/hz"),
+    "dBm": ("dbm",),
+    "dBm/Hz": ("dbm/hz",),
 }
 _WORDS = {word: base for base, words in _BASES.items() for word in words}
 _NO_UNIT = {"", "1", "-", "a.u.", "a.u", "arb", "arb."}
@@ -91,7 +95,9 @@ def parse_unit(text: str) -> Unit | None:
             rest = _WORDS.get(text[len(long) :].strip().lower())
             return Unit(rest, PREFIXES[short]) if rest else None
     base = _WORDS.get(text[1:].lower())
-    return Unit(base, PREFIXES[text[0]]) if base and text[0] in PREFIXES else None
+    if not base or text[0] not in PREFIXES or base.startswith("dBm"):
+        return None
+    return Unit(base, PREFIXES[text[0]] ** (2 if base.startswith("V^2") else 1))  # nV^2 is (nV)^2
 
 
 _BRACKETED = re.compile(r"^(.*?)\s*[(\[{]\s*([^()\[\]{}]*)\s*[)\]}]\s*$", re.DOTALL)
