@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from compact.analysis import Analysis, Dc, Tran
 from compact.errors import CircuitError, SimulationWarning, unknown
+from compact.mismatch import Edit, raise_threshold, rename_subckt, specialise
 from compact.spicetext import Scope, Source, normalise, number, parse_scopes
 
 if TYPE_CHECKING:
@@ -70,6 +73,10 @@ class Device(Protocol):
         ...
 
 
+def _raised(technology: Technology, rise: float, line: str) -> list[str]:
+    return raise_threshold(technology, line, rise)
+
+
 def _new_circuit(title: str) -> Any:
     from PySpice.Spice.Netlist import Circuit
 
@@ -125,6 +132,11 @@ class Netlist:
         ``ngspice:xtrtol`` goes to that simulator alone.
     initial, nodesets : dict of str to float
         Node voltages [V] that hold at the start of a transient, or are where the solver should begin.
+    mismatch : dict of str to float
+        By the path of a transistor (``xbit0.mn``), how much the magnitude of its threshold is raised [V]: positive
+        makes a transistor of either polarity weaker.
+    instead : dict of str to str
+        By the path of a device (``xbit0.xmtj``), the name of the registered device that takes its place.
     """
 
     def __init__(self, title: str, technology: Technology | None = None):
@@ -135,6 +147,8 @@ class Netlist:
         self.options: dict[str, float | str] = {}
         self.initial: dict[str, float] = {}
         self.nodesets: dict[str, float] = {}
+        self.mismatch: dict[str, float] = {}
+        self.instead: dict[str, str] = {}
         self._texts: list[str] = []
         self._emitted: dict[tuple[object, ...], str] = {}
 
@@ -222,8 +236,25 @@ class Netlist:
                     target.setdefault(node.strip().lower(), volts)
             else:
                 plain.append(line)
+        if self.mismatch or self.instead:
+            plain = specialise(plain, self._edits())
         self._check_instances(plain)
         return plain
+
+    def _edits(self) -> dict[str, Edit]:
+        """What makes single transistors and devices different, by path."""
+        edits: dict[str, Edit] = {}
+        for path, name in self.instead.items():
+            if name not in self.devices:
+                raise CircuitError(unknown("device", name, self.devices))
+            edits[path] = rename_subckt(name)
+        for path, rise in self.mismatch.items():
+            if self.technology is None:
+                raise CircuitError(f"'{path}': a circuit without a technology has no transistors")
+            if not math.isfinite(rise):
+                raise CircuitError(f"mismatch of '{path}' is {rise} V, not a finite number")
+            edits[path] = partial(_raised, self.technology, rise)
+        return edits
 
     def _check_instances(self, lines: Iterable[str | Source]) -> None:
         for line in lines:

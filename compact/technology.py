@@ -14,7 +14,7 @@ import re
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +29,7 @@ __all__ = ["Device", "Technology", "cache_dir", "get_technology", "technologies"
 
 KINDS = ("nmos", "pmos", "nmos_io", "pmos_io")
 FORMAT = "spinbricks-models/1"
+_MISMATCH = ("a_vt", "dl", "dw")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Device:
     k, vth, alpha, body, saturation : float
         Drive law used to choose widths before anything is simulated (never to simulate):
         see `current`. k is in A/m/V**alpha, vth in V, body in V/V, saturation in V**(1 - alpha/2).
+    a_vt : float
+        Pelgrom's coefficient: standard deviation of the difference between the thresholds of two equal neighbours
+        times the square root of their area [V m]; 0 where it is not known.
+    dl, dw : float
+        What is taken off the drawn length and width for that area [m].
     """
 
     model: str
@@ -60,6 +66,24 @@ class Device:
     alpha: float = 1.3
     body: float = 0.2
     saturation: float = 0.7
+    a_vt: float = 0.0
+    dl: float = 0.0
+    dw: float = 0.0
+
+    def sigma_vth(self, width: float, length: float) -> float:
+        """Standard deviation of the threshold of one transistor [V] by mismatch.
+
+        Parameters
+        ----------
+        width, length : float
+            Total drawn width and drawn length [m].
+
+        References
+        ----------
+        M. J. M. Pelgrom, A. C. J. Duinmaijer and A. P. G. Welbers, IEEE J. Solid-State Circuits 24 (1989) 1433:
+        a_vt/sqrt(W L) for the difference of two, so 1/sqrt(2) of it for each.
+        """
+        return self.a_vt / math.sqrt(2 * (width - self.dw) * (length - self.dl))
 
     def current(self, vgs: float, vds: float, vsb: float = 0.0) -> float:
         """Drain current per width by the alpha-power law, magnitudes for both polarities.
@@ -132,6 +156,11 @@ class Technology:
     trim: bool = True
     corner: str = "tt"
     _text: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To other processes without the text, and with plain mappings: proxies do not travel."""
+        known = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "_text"}
+        return _restore, ({k: dict(v) if isinstance(v, Mapping) else v for k, v in known.items()},)
 
     @property
     def vdd(self) -> float:
@@ -332,6 +361,11 @@ def _own_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="spinbricks-cache-")
 
 
+def _restore(known: dict[str, Any]) -> Technology:
+    values: dict[str, Any] = {k: MappingProxyType(v) if isinstance(v, dict) else v for k, v in known.items()}
+    return Technology(**values)
+
+
 # ------------------------------------------------------------------------------------ descriptions
 
 
@@ -358,14 +392,21 @@ def _build(data: Mapping[str, Any], folder: Path, name: str) -> Technology:
     library = folder / Path(str(data["library"])).expanduser()
     if not library.is_file():
         raise TechnologyError(f"technology '{name}': its library {library} does not exist")
-    required = {f.name for f in fields(Device)} - {"alpha", "body", "saturation"}
+    required = {f.name for f in fields(Device) if f.default is MISSING}
     devices = {}
     for kind, values in data["devices"].items():
         if kind not in KINDS:
             raise TechnologyError(unknown(f"device of technology '{name}'", kind, KINDS))
         _check_keys(f"key of '{kind}' in technology '{name}'", values, {f.name for f in fields(Device)}, required)
-        if not all(isinstance(v, int | float) and v > 0 for key, v in values.items() if key != "model"):
+        figures = {key: v for key, v in values.items() if key != "model"}
+        if not all(isinstance(v, int | float) and (v > 0 or key in _MISMATCH) for key, v in figures.items()):
             raise TechnologyError(f"technology '{name}': figures of '{kind}' must be positive numbers")
+        if values.get("a_vt", 0) < 0:
+            raise TechnologyError(
+                f"technology '{name}': a_vt of '{kind}' = {values['a_vt']:g} V m must not be negative"
+            )
+        if values.get("dl", 0) >= values["length"] or values.get("dw", 0) >= values["min_width"]:
+            raise TechnologyError(f"technology '{name}': dl and dw of '{kind}' leave no area")
         devices[kind] = Device(**values)
     if not {"nmos", "pmos"} <= set(devices):
         raise TechnologyError(f"technology '{name}' must describe at least the devices nmos and pmos")
