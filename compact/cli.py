@@ -65,6 +65,7 @@ class Target(enum.StrEnum):
 
     veriloga = "veriloga"
     ngspice = "ngspice"
+    switch = "switch"
     all = "all"
 
 

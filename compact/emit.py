@@ -6,7 +6,7 @@ import functools
 import math
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +26,12 @@ from compact.subcircuit import (
     scaled_rate,
     symbol,
 )
+from compact.switch import SWITCHABLE, subcircuits, thresholds
 from compact.templates import render
 
-__all__ = ["TARGETS", "EmittedDevice", "device", "emit", "emit_ngspice", "emit_veriloga", "write"]
+__all__ = ["TARGETS", "EmittedDevice", "device", "emit", "emit_ngspice", "emit_switch", "emit_veriloga", "write"]
 
-TARGETS = ("veriloga", "ngspice")
+TARGETS = ("veriloga", "ngspice", "switch")
 RESERVED = frozenset(
     """analog and begin branch case cross ddt ddx default discipline disciplines electrical else end endcase endmodule
     exp flow for from function generate gmin ground hertz hypot if inf initial inout input integer limexp ln log max min
@@ -67,6 +68,10 @@ def header(card: ParameterSet, what: str) -> list[str]:
     lines += [f"note: {note}" for note in card.notes]
     lines += [f"terminal {t.name}: {t.description}" for t in model.terminals]
     lines += ["This text is yours: use, change and pass it on without conditions; it comes without warranty."]
+    return _wrapped(lines)
+
+
+def _wrapped(lines: Iterable[str]) -> list[str]:
     return [part for line in lines for part in textwrap.wrap(line, 110, subsequent_indent="    ")]
 
 
@@ -121,7 +126,7 @@ def emit_veriloga(card: ParameterSet, *, module: str | None = None, corner: str 
         header=header(card, f"Verilog-A module {name}, defaults at corner {corner}"),
         module=name,
         bound=printer.text(symbol(model.slot)) if model.random or model.has_noise else "",
-        always_random=model.random,
+        bounds=[printer.text(symbol(n)) for n in ((model.slot if model.random else ""), model.step) if n],
         ports=port_names(model, expose),
         states=[{"name": s.name, "description": f"{s.description} [{s.unit}]"} for s in model.states if not expose],
         parameters=[_veriloga_parameter(p, values[p.name]) for p in model.parameters],
@@ -292,7 +297,7 @@ class EmittedDevice:
         return len(self.card.definition.states) > 1 if declared is None else declared
 
     def largest_step(self, given: Mapping[str, float], temperature: float) -> float | None:
-        """Largest time step [s] of an instance at which no random number is missed; None where there are none.
+        """Largest time step [s] of an instance at which no random number and no oscillation is missed; None for any.
 
         Parameters
         ----------
@@ -302,7 +307,9 @@ class EmittedDevice:
             Temperature [degC].
         """
         values = {**self.card.values, **given, "temperature": temperature + ZERO_CELSIUS}
-        return self.card.definition.largest_step(values, self.noise)
+        model = self.card.definition
+        steps = (model.largest_step(values, self.noise), model.widest_step(values))
+        return min((step for step in steps if step), default=None)
 
     def ngspice_text(self, temperature: float = 27.0, sweep: bool = False) -> str:
         """Subcircuit of behavioural sources; see `emit_ngspice`."""
@@ -407,6 +414,33 @@ def _osdi_library(card: ParameterSet) -> str:
     )
 
 
+def emit_switch(card: ParameterSet) -> str:
+    """Library for ngspice at switch level, sections per corner: `NAME_p` starts parallel, `NAME_ap` antiparallel.
+
+    Raises
+    ------
+    EmitError
+        If the model has no switch-level form.
+    """
+    name = card.name
+    sections = []
+    for corner in CORNERS:
+        text = subcircuits(card.corner(corner), name).replace(f"{name}__", f"{name}_")
+        sections.append({"name": f"{name}_{corner}", "text": text})
+    t = thresholds(card)
+    usage = [
+        "SWITCH LEVEL: two resistances and two thresholds. No switching time, no incubation, no noise, no fall of the "
+        "TMR with bias: it switches at once where the full model needs nanoseconds at more than the critical current.",
+        f"R_P {t.r_p:.4g} Ohm, R_AP {t.r_ap:.4g} Ohm; parallel above {t.v_p:.4g} V, antiparallel below {t.v_ap:.4g} V "
+        "from fl to rl (tt); values of the model's equations at 27 degC.",
+        f'use: .lib "{name}_switch.lib" {name}_tt, then X1 fl rl {name}_p (starts parallel) or {name}_ap',
+        "ngspice only: VACASK has no switch with hysteresis, use the compiled model there.",
+    ]
+    what = f"ngspice library {name}_switch.lib, sections " + ", ".join(s["name"] for s in sections)
+    return render("netlists/card.lib.j2", header=[*_wrapped(usage[:1]), *header(card, what), *_wrapped(usage[1:])],
+                  sections=sections)  # fmt: skip
+
+
 def emit(card: ParameterSet, target: str) -> dict[str, str]:
     """Files of a card for a target.
 
@@ -414,8 +448,8 @@ def emit(card: ParameterSet, target: str) -> dict[str, str]:
     ----------
     card : ParameterSet
         The card.
-    target : {"veriloga", "ngspice", "all"}
-        What to write for.
+    target : {"veriloga", "ngspice", "switch", "all"}
+        What to write for; "switch" is ngspice at switch level, which "all" leaves out where the model has none.
 
     Returns
     -------
@@ -425,7 +459,7 @@ def emit(card: ParameterSet, target: str) -> dict[str, str]:
     Raises
     ------
     EmitError
-        If the target is not known.
+        If the target is not known, or is "switch" and the model has no such form.
     """
     if target not in (*TARGETS, "all"):
         raise EmitError(unknown("target", target, (*TARGETS, "all")))
@@ -435,6 +469,8 @@ def emit(card: ParameterSet, target: str) -> dict[str, str]:
         files[f"{card.name}_osdi.lib"] = _osdi_library(card)
     if target in ("ngspice", "all"):
         files[f"{card.name}.lib"] = _library(card)
+    if target == "switch" or (target == "all" and card.model in SWITCHABLE):
+        files[f"{card.name}_switch.lib"] = emit_switch(card)
     return files
 
 

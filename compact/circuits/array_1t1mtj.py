@@ -21,13 +21,14 @@ from compact.netlist import Netlist
 from compact.parameters import ParameterSet
 from compact.simulators.ngspice import deck
 from compact.technology import Technology
+from compact.variants import Variants
 
 if TYPE_CHECKING:
     from compact.waveform import Waveforms
 
 __all__ = ["Array1T1Mtj", "checkerboard"]
 
-LARGEST = 64 * 64
+LARGEST = 128 * 128
 """Most cells that are built as a circuit; larger arrays are only streamed."""
 _CELL_SETTINGS = ("overdrive", "io", "v_sl", "v_bl", "v_wl", "w_access", "t_write")
 
@@ -170,6 +171,7 @@ class Array1T1Mtj(Circuit):
         states: ArrayLike | None = None,
         *,
         temperature: float = 27.0,
+        device: Any = None,
         **settings: float,
     ) -> Iterator[str]:
         """The array as text for plain ``ngspice -b``, piece by piece, of any size in little memory.
@@ -185,6 +187,8 @@ class Array1T1Mtj(Circuit):
             written gets the inverse of a checkerboard in any case.
         temperature : float
             Temperature [degC].
+        device : optional
+            An emitted device in place of the card's full model, such as a `compact.switch.SwitchDevice`.
         **settings
             As for `build`.
 
@@ -198,19 +202,23 @@ class Array1T1Mtj(Circuit):
         CircuitError
             As `build`, or if `states` has another shape or other values.
         """
-        technology, values, netlist = self._start(card, technology, "tt", False, None, settings)
+        technology, values, netlist = self._start(card, technology, "tt", False, device, settings)
         s = self._frame(card, technology, values, netlist)
         shape = (int(s["rows"]), int(s["columns"]))
         given = checkerboard(*shape) if states is None else np.asarray(states)
         if given.shape != shape or not np.isin(given, (-1, 1)).all():
             raise CircuitError(f"states must be an array of {shape[0]} x {shape[1]} values +1 or -1")
         bench = self._testbench(netlist, s)
-        text = deck(netlist, bench.analysis, save=bench.save, temperature=temperature, inline=True)
+        states = netlist.devices["mtj"].states
+        save = [name for name in bench.save if not name.endswith(".z") or "z" in states]
+        called = [("array_cell", {"state": state}) for state in (1.0, -1.0)]
+        text = deck(netlist, bench.analysis, save=save, temperature=temperature, inline=True, called=called)
+        rewrite = Variants(netlist.lines(), netlist.devices)
         head, end, _ = text.rpartition(".end\n")
         yield head
         cells = _cells(given)
         while block := list(itertools.islice(cells, 4096)):
-            yield "\n".join([*block, ""])
+            yield "\n".join([*(str(rewrite.line(line)) for line in block), ""])
         yield end
 
     def write(self, path: str | Path, *args: Any, **kwargs: Any) -> Path:

@@ -21,6 +21,7 @@ from compact.simulators import openvaf
 from compact.simulators.failure import fail, keep_files
 from compact.simulators.worker import WorkerDied, WorkerTimeout, borrow
 from compact.spicetext import Source, inline_files
+from compact.variants import Variants
 from compact.waveform import Waveforms, signal_name
 
 __all__ = ["Ngspice", "deck"]
@@ -229,6 +230,7 @@ def deck(
     options: Mapping[str, float | str] | None = None,
     compiled: Mapping[str, openvaf.Module] | None = None,
     inline: bool = False,
+    called: Iterable[tuple[str, Mapping[str, float]]] = (),
 ) -> str:
     """Text that ``ngspice -b`` runs by itself.
 
@@ -240,9 +242,16 @@ def deck(
         Compiled modules by subcircuit name; devices not in it are written as behavioural subcircuits.
     inline : bool
         Put included files into the text, so that it needs no other file.
+    called : iterable of (str, mapping)
+        Subcircuits, with parameters, that only lines added to this text later will call.
     """
     compiled = compiled or {}
     lines = netlist.lines(analysis.step if isinstance(analysis, Tran) else 1e-12)
+    if any(hasattr(device, "variant") for device in netlist.devices.values()):
+        variants = Variants(lines, netlist.devices)
+        for name, values in called:
+            variants.want(name, **values)
+        lines = variants.lines()
     parts = [f"* {netlist.title}", "* run by hand: ngspice -n -b -r result.raw THIS_FILE"]
     for name, device in netlist.devices.items():
         if name in compiled:

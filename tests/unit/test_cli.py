@@ -182,7 +182,7 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_folder_that_takes_no_files_is_no_obstacle_to_work_in(tmp_path: Path) -> None:
     done = spinbricks("emit", "ikeda_2010", "-o", str(tmp_path), cwd=Path("/proc"))
     assert done.returncode == 0, done.stderr
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4
     done = spinbricks("emit", "ikeda_2010", cwd=Path("/proc"))
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1 and "choose another place with --out" in done.stderr

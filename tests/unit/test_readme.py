@@ -25,7 +25,7 @@ def test_python_runs_as_it_stands(ngspice: Simulator, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "decision_1" in done.stdout and "FAIL" not in done.stdout
-    assert len(list((tmp_path / "models").iterdir())) == 3
+    assert len(list((tmp_path / "models").iterdir())) == 4
 
 
 def test_everything_that_is_there_is_named() -> None:
