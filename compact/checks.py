@@ -223,7 +223,7 @@ def parity(
     seeds = [f" seed={p + 1}" if slots else "" for p in range(points)]
     for c, card in enumerate(cards):
         netlist.use(device(card, subckt=f"device{c}", expose=True))
-        reach = 2 * abs(threshold_voltage(card, 1)) if model.name == "mtj" else 1.0
+        reach = _forced_bias(card)
         volts = rng.uniform(-reach, reach, (points, len(model.terminals) - 1))
         states = rng.uniform(-1, 1, (points, len(model.states)))
         ports = [t.name for t in model.terminals]
@@ -246,7 +246,10 @@ def parity(
             lines.append(f"X{tag} {' '.join(ends)} device{c}{seeds[p]}")
     netlist.add_text("\n".join(lines))
     widths = [float(np.max(model.evaluate("slot_time", card_points))) for card_points in forcing] if slots else []
-    run = Tran(step=min(widths) / 3, stop=slots * min(widths)) if slots else Tran(step=1e-13, stop=1e-12)
+    # The charge of a slow state over a tiny step would swamp its current.
+    scales = [float(np.max(model.evaluate(s.time_scale, known))) for s in model.states for known in forcing]
+    step = max(1e-13, 1e-4 * max(scales, default=0.0))
+    run = Tran(step=min(widths) / 3, stop=slots * min(widths)) if slots else Tran(step=step, stop=10 * step)
     # Forced currents jump at the edges of slots: VACASK must not shorten its steps for them.
     loose = {"vacask:tran_lteratio": 1e9} if slots else {}
     waves = simulator.run(netlist, run, temperature=temperature, options=loose, timeout=300)
@@ -263,6 +266,13 @@ def parity(
             scale = np.maximum(np.abs(value), 1e-3 * np.median(np.abs(value)))
             worst = max(worst, float(np.max(np.abs(measured - value) / scale)))
     return worst
+
+
+def _forced_bias(card: ParameterSet) -> float:
+    """Largest bias of random points [V]: beyond the thresholds of a model that has them."""
+    if card.model == "mtj":
+        return 2 * abs(threshold_voltage(card, 1))
+    return 3 * max((abs(card.values[name]) for name in ("v_set", "v_reset") if name in card.values), default=1 / 3)
 
 
 def _forced_currents(model: Model, known: Mapping[str, ArrayLike]) -> list[NDArray[np.float64]]:

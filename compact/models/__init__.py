@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from compact.errors import ParameterError, unknown
 from compact.model import Model
+from compact.models.domain_wall import DomainWall, DomainWallTrack
+from compact.models.mgo_memristive import MgoMemristive
 from compact.models.mtj import Mtj
 from compact.models.mtj_heated import MtjHeated
 from compact.models.mtj_macrospin import MtjMacrospin, MtjSot
@@ -11,7 +13,16 @@ from compact.models.telegraph import Telegraph
 
 __all__ = ["MODELS", "get_model"]
 
-MODELS: tuple[Model, ...] = (Mtj(), MtjHeated(), MtjMacrospin(), MtjSot(), Telegraph())
+MODELS: tuple[Model, ...] = (
+    Mtj(),
+    MtjHeated(),
+    MtjMacrospin(),
+    MtjSot(),
+    Telegraph(),
+    DomainWall(),
+    DomainWallTrack(),
+    MgoMemristive(),
+)
 
 
 def get_model(name: str) -> Model:

@@ -15,7 +15,7 @@ from compact.errors import ParameterError
 from compact.model import Current, Item, Let, Output, Symbols, Terminal
 from compact.parameters import Parameter
 
-__all__ = ["AREA", "CONDUCTION", "TERMINALS", "check_conduction", "conduction", "temperature_and_area"]
+__all__ = ["AREA", "CONDUCTION", "TEMPERATURE", "TERMINALS", "check_conduction", "conduction", "temperature_and_area"]
 
 TERMINALS = (
     Terminal("fl", "free layer; positive current into it sets the parallel state"),
@@ -29,10 +29,13 @@ CONDUCTION = (
     Parameter("g_slope", 0.0, "1/V", "asymmetry of the parallel conductance: linear term of G(V)/G(0)", -20, 20),
     Parameter("g_curv", 0.0, "1/V^2", "quadratic term of the parallel conductance G(V)/G(0)", 0, 1e3),
 )
-AREA = (
+TEMPERATURE = (
     Parameter("t_nom", 300.0, "K", "temperature at which the parameters hold", 1, 500),
     Parameter("tc_r", 0.0, "1/K", "linear temperature coefficient of r_p", -5e-3, 5e-3),
     Parameter("t_bloch", 1120.0, "K", "temperature of Bloch's law for magnetisation and polarisation", 600, 1e6),
+)
+AREA = (
+    *TEMPERATURE,
     Parameter("diameter_ref", 40e-9, "m", "diameter of the junction that the parameters describe", 1e-9, 1e-3),
     Parameter("diameter", "diameter_ref", "m", "diameter of this junction", 1e-9, 1e-3, "instance"),
 )
@@ -52,11 +55,12 @@ def check_conduction(values: Mapping[str, float]) -> None:
         )
 
 
-def temperature_and_area(q: Symbols) -> Iterator[Item]:
-    """`m_t`, `area` and the conduction parameters at temperature and size."""
+def temperature_and_area(q: Symbols, area: sp.Expr | None = None) -> Iterator[Item]:
+    """`m_t`, `area` and the conduction parameters at temperature and size; by default the junction is round."""
     bloch = (1 - (q.temperature / q.t_bloch) ** sp.Rational(3, 2)) / (1 - (q.t_nom / q.t_bloch) ** sp.Rational(3, 2))
     yield Let("m_t", bloch, "1", "magnetisation over its value at t_nom")
-    yield Let("area", (q.diameter / q.diameter_ref) ** 2, "1", "junction area over that of the reference")
+    size = (q.diameter / q.diameter_ref) ** 2 if area is None else area
+    yield Let("area", size, "1", "junction area over that of the reference")
     yield Let("r_p_t", q.r_p * (1 + q.tc_r * (q.temperature - q.t_nom)) / q.area, "Ohm", "parallel resistance")
     yield Let("tmr_t", q.tmr * q.m_t**2, "1", "zero-bias TMR")
 
