@@ -135,7 +135,11 @@ class Multidomain(Model):
                 fall = sp.exp(-getattr(q, f"barrier{k}_{way}") * sp.exp(q.exponent * sp.log(left)))
                 yield Let(f"rate{k}_{way}", fall / q.tau_0, "1/s", f"rate at which {start} domains of class {k} switch")
             up, down = (getattr(q, f"rate{k}_{way}") for way in DIRECTIONS)
-            yield Rate(f"z{k}", (1 - z[k]) * up - (1 + z[k]) * down)
+            # Nodes of their own, so that no simulator multiplies the rates out; without a factor of a half, which the
+            # Verilog-A compiler gets wrong together with the 2 that it would need below.
+            yield Let(f"p{k}", 1 + z[k], "1", f"twice the parallel fraction of class {k}", node=True)
+            yield Let(f"ap{k}", 1 - z[k], "1", f"twice the antiparallel fraction of class {k}", node=True)
+            yield Rate(f"z{k}", getattr(q, f"ap{k}") * up - getattr(q, f"p{k}") * down)
             # The classes below the initial parallel fraction are parallel; |x + 1| - |x - 1| cuts off at +-1.
             place = CLASSES * (1 + q.state) - 2 * k - 1
             yield Static(f"z{k}", (sp.Abs(place + 1) - sp.Abs(place - 1)) / 2)
