@@ -9,6 +9,7 @@ from compact.models.mgo_memristive import MgoMemristive
 from compact.models.mtj import Mtj
 from compact.models.mtj_heated import MtjHeated
 from compact.models.mtj_macrospin import MtjMacrospin, MtjSot
+from compact.models.multidomain import Multidomain
 from compact.models.telegraph import Telegraph
 
 __all__ = ["MODELS", "get_model"]
@@ -22,6 +23,7 @@ MODELS: tuple[Model, ...] = (
     DomainWall(),
     DomainWallTrack(),
     MgoMemristive(),
+    Multidomain(),
 )
 
 
