@@ -6,10 +6,10 @@ threshold, towards 1 (low resistance) for one sign and towards -1 for the other,
     dw/dt = [set(V) (1 - w) - reset(V) (1 + w)]/tau_b,      set = max(V/v_set - 1, 0)^2, and reset likewise,
 
 so that what a pulse does depends on where w is, and any value is kept below the thresholds: P. Krzysteczko et al.,
-Appl. Phys. Lett. 95, 112508 (2009); D. B. Strukov et al., Nature 453, 80 (2008). The field-like torque acts on the layer
-as a field along the axis, linear and quadratic in the bias. Where it opposes the in-plane torque, both states may lose
-their stability, and the layer hops back: J. Z. Sun et al., J. Appl. Phys. 105, 07D109 (2009); S.-C. Oh et al., Nature
-Phys. 5, 898 (2009).
+Appl. Phys. Lett. 95, 112508 (2009); D. B. Strukov et al., Nature 453, 80 (2008). The field-like torque acts on the
+layer as a field along the axis, linear and quadratic in the bias. Where it opposes the in-plane torque, both states may
+lose their stability, and the layer hops back: J. Z. Sun et al., J. Appl. Phys. 105, 07D109 (2009); S.-C. Oh et al.,
+Nature Phys. 5, 898 (2009).
 """
 
 from __future__ import annotations
