@@ -322,6 +322,8 @@ class Model:
     """Whether its states may oscillate by themselves; by default if there are several."""
     slot: ClassVar[str] = "slot_time"
     """Name of the `Let` that bounds the time step of models that are random or have noise."""
+    step: ClassVar[str] = ""
+    """Name of the `Let` that bounds the time step of every transient, noise or not; none by default."""
 
     def __init__(self) -> None:
         self.lets: dict[str, Let] = {}
@@ -479,6 +481,7 @@ class Model:
         results += [o.value for o in self.outputs.values()]
         used = {s.name for e in (*results, *(x.value for x in self.lets.values())) for s in e.free_symbols}
         used |= {s.time_scale for s in self.states} | ({self.slot} if self.random else set())
+        used |= {self.step} - {""}
         used |= {p.default for p in self.parameters if isinstance(p.default, str)}
         declared = [p.name for p in self.parameters] + list(self.lets) + [s.name for s in self.states]
         for name in declared:
@@ -526,6 +529,16 @@ class Model:
             Whether thermal noise is on.
         """
         return float(self.evaluate(self.slot, values)) if self.random or noise else None
+
+    def widest_step(self, values: Mapping[str, float]) -> float | None:
+        """Largest time step [s] at which a circuit simulator keeps amplitude and frequency, None if it need not care.
+
+        Parameters
+        ----------
+        values : mapping of str to float
+            Parameters, and `temperature` [K].
+        """
+        return float(self.evaluate(self.step, values)) if self.step else None
 
     @functools.cached_property
     def constant_lets(self) -> tuple[str, ...]:

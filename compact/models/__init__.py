@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from compact.errors import ParameterError, unknown
 from compact.model import Model
+from compact.models.auto_oscillator import AutoOscillator, AutoOscillatorLine
+from compact.models.auto_oscillator_envelope import AutoOscillatorEnvelope
 from compact.models.domain_wall import DomainWall, DomainWallTrack
 from compact.models.mgo_memristive import MgoMemristive
 from compact.models.mtj import Mtj
@@ -24,6 +26,9 @@ MODELS: tuple[Model, ...] = (
     DomainWallTrack(),
     MgoMemristive(),
     Multidomain(),
+    AutoOscillator(),
+    AutoOscillatorLine(),
+    AutoOscillatorEnvelope(),
 )
 
 

@@ -331,7 +331,7 @@ class AutoOscillator:
         return -at.g_cos * self.cos_u / (2 * at.conductance**2) * self.response(f, i).conj()
 
     def spectrum(self, f: ArrayLike, i_rf: ArrayLike, i: ArrayLike = 0.0, linear: bool = False) -> Array:
-        """Rectified voltage of a diode at fixed DC current [V].
+        """Rectified voltage of a diode at fixed DC current, against that without the alternating one [V].
 
         Parameters
         ----------
@@ -345,7 +345,7 @@ class AutoOscillator:
             Small-signal response instead of the steady one with nonlinear damping and frequency shift.
         """
         c = self.response(f, i) * np.asarray(i_rf) if linear else self.driven(f, i_rf, i)
-        return self.rectified(c, i_rf, i)
+        return self.rectified(c, i_rf, i) - self.rectified(np.sqrt(self.power(i)), 0.0, i)
 
     def rf_current(self, p_rf: ArrayLike, i: ArrayLike = 0.0, z_0: float | None = 50.0) -> Array:
         """Peak current through the junction [A] of a source of available power `p_rf` [W] and impedance `z_0` [Ohm].
