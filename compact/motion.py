@@ -75,6 +75,8 @@ def regimes(
         Path | None, typer.Option("--out", "-o", help="Folder for figure, traces and figures of merit.")
     ] = None,
     timeout: Annotated[str, typer.Option(metavar="TIME", help="Limit of each simulation; 0 for none.")] = "300",
+    map_: Annotated[bool, typer.Option("--map", help="Also map the regimes over field and voltage.")] = False,
+    points: Annotated[int, typer.Option(min=3, max=301, help="Fields and voltages of the map.")] = 31,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -96,7 +98,8 @@ def regimes(
     if out is not None:
         asked.folder(out)
     chosen = "vacask" if "vacask" in names else names[0]
-    result = run_regimes(loaded, chosen, alpha=damping, seed=seed, timeout=limit, step=terminal.step)
+    wanted = points if map_ else 0
+    result = run_regimes(loaded, chosen, alpha=damping, seed=seed, timeout=limit, map_points=wanted, step=terminal.step)
     files: list[Path] = []
     if out is not None:
         with terminal.step("drawing and writing"), asked.writing(out):

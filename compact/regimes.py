@@ -12,9 +12,9 @@ import contextlib
 import csv
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ from compact.physics.drive import Drive
 from compact.physics.llgs import simulate
 from compact.physics.macrospin import Macrospin
 from compact.precession import find_precession, precession, why_none
+from compact.regimemap import RegimeMap, map_directions, regime_map
 from compact.simulators import get_simulator
 from compact.units import format_si
 
@@ -78,6 +79,8 @@ class Regimes:
         The regimes.
     notes : tuple of str
         What was assumed.
+    maps : mapping of str to RegimeMap
+        Maps over field and voltage by direction of the field, where they were asked for.
     """
 
     card: ParameterSet
@@ -87,6 +90,7 @@ class Regimes:
     telegraph: Regime
     precession: Regime
     notes: tuple[str, ...] = ()
+    maps: Mapping[str, RegimeMap] = field(default_factory=dict)
 
     def rows(self) -> list[tuple[str, str, str, str, str]]:
         """Figures for a table, and why a regime is not shown."""
@@ -95,14 +99,17 @@ class Regimes:
             if regime.reason:
                 rows.append((regime.name, "not shown", "", "", regime.reason))
             elif regime.place is not None and regime.place.induction:
-                field = format_si(float(f"{regime.place.induction:.4g}"), "T")
+                strength = format_si(float(f"{regime.place.induction:.4g}"), "T")
                 size = math.hypot(*regime.place.field)
                 way = ", ".join(f"{round(x / size, 2) + 0.0:.2f}" for x in regime.place.field)
-                rows.append((regime.name, "field", field, "", f"along ({way}), in place of the card's"))
+                rows.append((regime.name, "field", strength, "", f"along ({way}), in place of the card's"))
                 rows.append(
                     (regime.name, "voltage", format_si(float(f"{regime.place.voltage:.4g}"), "V"), "", "applied")
                 )
             rows += [figure.row(regime.name) for figure in regime.figures]
+        for name, found in self.maps.items():
+            shown = ", ".join(f"{kind} {share:.0%}" for kind, share in found.shares().items() if share)
+            rows.append(("map", "share of the area", "", "", f"field {name}: {shown}"))
         return rows
 
     def content(self) -> dict[str, Any]:
@@ -127,6 +134,10 @@ class Regimes:
                 }
                 for regime in self.all
             },
+            "maps": {
+                name: {"direction": found.direction, "window": found.window, "shares": found.shares()}
+                for name, found in self.maps.items()
+            },
         }
 
     def save(self, folder: Path) -> list[Path]:
@@ -141,7 +152,7 @@ class Regimes:
         -------
         list of pathlib.Path
         """
-        from compact.regimesplot import plot_regimes
+        from compact.regimesplot import plot_maps, plot_regimes
         from compact.terminal import plain
 
         stem = f"{self.card.name}_regimes"
@@ -157,6 +168,10 @@ class Regimes:
                     writer.writerow(table)
                     writer.writerows([f"{x:.9g}" for x in row] for row in zip(*table.values(), strict=True))
         written.append(plot_regimes(self, folder / f"{stem}.png"))
+        for k, found in enumerate(self.maps.values(), start=1):
+            written.append(found.write(folder / f"{stem}_map_{k}.csv"))
+        if self.maps:
+            written.append(plot_maps(self, folder / f"{stem}_map.png"))
         return written
 
     @property
@@ -378,6 +393,7 @@ def run_regimes(
     seed: int = 1,
     timeout: float | None = 300.0,
     effort: Effort | None = None,
+    map_points: int = 0,
     step: Callable[[str], AbstractContextManager[None]] | None = None,
 ) -> Regimes:
     """Show a card in three regimes.
@@ -396,6 +412,8 @@ def run_regimes(
         Limit of each simulation [s]; None for none.
     effort : Effort, optional
         How much is simulated; by default as much as suits the simulator.
+    map_points : int
+        Fields and voltages of maps of the regimes; 0 for no maps.
     step : callable, optional
         Given a text, a context in which the step it describes is done.
 
@@ -423,7 +441,12 @@ def run_regimes(
     with doing("looking for precession"):
         steady = find_precession(bench)
     if steady is None:
-        return Regimes(card, device, simulator, loop, telegraph, Regime("precession", reason=why_none(device)), notes)
-    with doing(f"precession in {simulator}"):
-        moving = precession(bench, seed, steady)
-    return Regimes(card, device, simulator, loop, telegraph, moving, notes)
+        moving = Regime("precession", reason=why_none(device))
+    else:
+        with doing(f"precession in {simulator}"):
+            moving = precession(bench, seed, steady)
+    maps = {}
+    for name, way in map_directions(device, steady.angle if steady else 0.0) if map_points else ():
+        with doing(f"map of the regimes, field {name}"):
+            maps[name] = regime_map(device, way, map_points, seed=seed)
+    return Regimes(card, device, simulator, loop, telegraph, moving, notes, maps)

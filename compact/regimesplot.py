@@ -8,18 +8,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from compact.bench import Regime
+from compact.constants import MU_0
 from compact.ensembleplot import save_figure
 from compact.plotting import DOWN, FIT, MUTED, UP
+from compact.regimemap import KINDS
 from compact.regimes import Regimes
-from compact.units import si_scale
+from compact.units import format_si, si_scale
 
-__all__ = ["plot_regimes"]
+__all__ = ["plot_maps", "plot_regimes"]
 
-GREEN = "#009E73"
+LABELS = {
+    "parallel": "P",
+    "antiparallel": "AP",
+    "across": "one state across",
+    "both": "P and AP stay (hysteresis)",
+    "telegraph": "telegraph noise",
+    "precession": "precession",
+}
 COLOURS = (MUTED, UP, DOWN)
+KIND_COLOURS = ("#0072B2", "#D55E00", "#F0E8C8", "#B9B9B9", "#F0C94A", "#009E73")
+"""Colours of `compact.regimemap.KINDS`."""
 TITLES = {"loop": "hysteresis", "telegraph": "telegraph noise", "precession": "precession"}
 
 
@@ -185,3 +199,46 @@ def _precession(figure: Any, row: Any, regime: Regime) -> None:
 def _short(value: float, unit: str) -> str:
     scale, label = si_scale(value, unit)
     return f"{value / scale:.3g} {label}"
+
+
+def plot_maps(regimes: Regimes, path: str | Path) -> Path:
+    """Draw the maps of the regimes over voltage and field, one below the other.
+
+    Parameters
+    ----------
+    regimes : Regimes
+        With maps.
+    path : str or pathlib.Path
+        File to write; its suffix is .png, .svg or .pdf.
+    """
+    figure = Canvas(figsize=(6.4, 0.9 + 3.6 * len(regimes.maps)), dpi=130, layout="constrained")
+    colours = ListedColormap(KIND_COLOURS)
+    shown: set[int] = set()
+    for k, (name, found) in enumerate(regimes.maps.items(), start=1):
+        axes = figure.add_subplot(len(regimes.maps), 1, k)
+        v_scale, v_unit = si_scale(float(found.voltage[-1]), "V")
+        b_scale, b_unit = si_scale(MU_0 * float(found.field[-1]), "T")
+        grid = found.voltage / v_scale, MU_0 * found.field / b_scale
+        axes.pcolormesh(*grid, found.kind, cmap=colours, vmin=-0.5, vmax=len(KINDS) - 0.5, shading="nearest")
+        if np.isfinite(found.frequency).sum() > 3:
+            tuned = np.ma.masked_invalid(found.frequency) / 1e9
+            lines = axes.contour(*grid, tuned, levels=4, colors="white", linewidths=0.8)
+            axes.clabel(lines, fmt="%.3g GHz", fontsize=8)
+        shown |= set(np.unique(found.kind).tolist())
+        for regime in regimes.all:
+            place = regime.place
+            if place is not None and regime.name != "loop" and not regime.reason:
+                along = float(np.array(place.field) @ found.direction)
+                if abs(along) > 0.97 * math.hypot(*place.field):
+                    axes.plot(place.voltage / v_scale, MU_0 * along / b_scale, "k+", ms=10, mew=1.6)
+        axes.set_xlabel(f"voltage ({v_unit})")
+        axes.set_ylabel(f"µ₀H ({b_unit})")
+        axes.set_title(f"field {name}", fontsize=11, loc="left")
+        _polish(axes)
+        axes.grid(False)
+    handles: list[Any] = [Patch(facecolor=KIND_COLOURS[k], label=LABELS[KINDS[k]]) for k in sorted(shown)]
+    handles.append(Line2D([], [], marker="+", ls="", color="k", ms=10, mew=1.6, label="shown in the other figure"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    window = format_si(float(f"{next(iter(regimes.maps.values())).window:.2g}"), "s")
+    figure.suptitle(f"{regimes.card.name}: regimes over field and voltage\nLLG, noise for {window}", fontsize=11)
+    return save_figure(figure, path)
