@@ -16,7 +16,7 @@ def template_dir(name: str) -> Path:
 
     Parameters
     ----------
-    name : {"netlists", "veriloga"}
+    name : {"netlists", "veriloga", "pages"}
         Which one.
 
     Raises
@@ -39,7 +39,8 @@ def _environment(name: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # the output is netlist text; every value in it was checked where it was declared
+        # Netlists hold text as it is: every value in them was checked where it was declared. Pages escape it.
+        autoescape=jinja2.select_autoescape(("html.j2",), default=False, default_for_string=False),
     )
 
 
