@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import compact
-from compact import asked, motion, wer
+from compact import asked, htmlreport, motion, wer
 from compact.errors import SimulationWarning, SpinbricksError, unknown
 from compact.terminal import Failed, Terminal, WrongUse, report_error, report_warning
 
@@ -405,6 +405,7 @@ def doctor(
 
 wer.register(app)
 motion.register(app)
+htmlreport.register(app)
 
 
 # ---------------------------------------------------------------------------------------- entry point
