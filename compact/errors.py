@@ -15,6 +15,7 @@ __all__ = [
     "SimulationWarning",
     "SimulatorNotFound",
     "SpinbricksError",
+    "StatisticsError",
     "TechnologyError",
     "unknown",
 ]
@@ -42,6 +43,10 @@ class CircuitError(SpinbricksError):
 
 class TechnologyError(SpinbricksError):
     """A transistor technology is not installed or cannot be used."""
+
+
+class StatisticsError(SpinbricksError):
+    """A corner table or a Monte Carlo analysis cannot be run as asked, or its results cannot be kept or used."""
 
 
 class SimulationWarning(UserWarning):

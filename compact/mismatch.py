@@ -6,6 +6,7 @@ calls. What differs is written out as literals: the subcircuits on the way to su
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from compact.netlist import Netlist
     from compact.technology import Device, Technology
 
-__all__ = ["Placed", "junction_paths", "raise_threshold", "rename_subckt", "specialise", "transistor_paths"]
+__all__ = [
+    "Placed",
+    "alterations",
+    "junction_paths",
+    "raise_threshold",
+    "rename_subckt",
+    "specialise",
+    "transistor_paths",
+]
 
 Line = str | Source
 Edit = Callable[[str], list[str]]
@@ -70,14 +79,49 @@ def raise_threshold(technology: Technology, line: str, rise: float) -> list[str]
         If the line is no transistor of that technology.
     """
     words = split_tokens(line)
-    kind, _ = _device(technology, words)
-    signed = -rise if kind.startswith("p") else rise
+    signed = _signed(technology, words, rise)
     if technology.element == "M":
         words = [word for word in words if not word.lower().startswith("delvto=")]
-        return [" ".join([*words, f"delvto={float(signed)!r}"])]
+        return [" ".join([*words, f"delvto={signed!r}"])]
     name, gate = words[0], words[2]
     words[2] = f"{name}__g"
-    return [" ".join(words), f"V{name}__g {gate} {name}__g dc {float(signed)!r}"]
+    return [" ".join(words), f"V{name}__g {gate} {name}__g dc {signed!r}"]
+
+
+def alterations(netlist: Netlist, typical: list[Line]) -> list[tuple[str, float]] | None:
+    """What a simulator that has the typical circuit loaded must alter to have this one.
+
+    Parameters
+    ----------
+    netlist : Netlist
+        With its mismatch.
+    typical : list of str or Source
+        Its lines without.
+
+    Returns
+    -------
+    list of (str, float), or None
+        Flat names of transistors, as in ``m.xbit0.mn``, with their ``delvto`` [V]; None where transistors are no
+        elements of a compiled model, so that nothing of them can be altered.
+
+    Raises
+    ------
+    CircuitError
+        If there is no element of such a path.
+    """
+    technology = netlist.technology
+    if technology is None or technology.element != "M":
+        return None
+    elements = dict(_elements(typical))
+    found = []
+    for path, rise in netlist.mismatch.items():
+        if path not in elements:
+            raise CircuitError(unknown("element", path, elements))
+        if not math.isfinite(rise):
+            raise CircuitError(f"mismatch of '{path}' is {rise} V, not a finite number")
+        flat = f"m.{path}" if "." in path else path
+        found.append((flat, _signed(technology, split_tokens(elements[path]), rise)))
+    return found
 
 
 def rename_subckt(name: str) -> Edit:
@@ -193,6 +237,12 @@ def junction_paths(netlist: Netlist) -> dict[str, str]:
         if words[0][0].lower() == "x" and (called := words[_called(words)].lower()) in netlist.devices:
             found[path] = called
     return found
+
+
+def _signed(technology: Technology, words: list[str], rise: float) -> float:
+    """A rise of the magnitude as a shift of the threshold [V], which is negative for p-channel transistors."""
+    kind, _ = _device(technology, words)
+    return -float(rise) if kind.startswith("p") else float(rise)
 
 
 def _models(technology: Technology) -> dict[str, tuple[str, Device]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import re
@@ -240,6 +241,12 @@ class Netlist:
             plain = specialise(plain, self._edits())
         self._check_instances(plain)
         return plain
+
+    def matched(self) -> Netlist:
+        """The same circuit without mismatch; it shares everything else with this one."""
+        other = copy.copy(self)
+        other.mismatch = {}
+        return other
 
     def _edits(self) -> dict[str, Edit]:
         """What makes single transistors and devices different, by path."""

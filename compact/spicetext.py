@@ -29,6 +29,7 @@ _NUMBER = re.compile(
     r"(?<![\w.$#@:])(?P<value>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
     r"(?![eE][-+]?\d)(?P<letters>[a-zA-Zµμ]+)(?![\w.(])"
 )
+_GROUPED = re.compile(r"[{}()'\"]")
 _SCALES = {"t": 12, "g": 9, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6, "n": -9, "p": -12, "f": -15, "a": -18}
 # Number of node names that follow the element's name; X and N have any number, before the first `name=value`.
 _NODES = {
@@ -89,6 +90,8 @@ def logical_lines(text: str) -> list[str]:
 def split_tokens(text: str) -> list[str]:
     """Words of a line; what stands in braces, quotes or parentheses is kept together, blanks around = go."""
     text = re.sub(r"\s*=\s*", "=", text)
+    if not _GROUPED.search(text):
+        return text.split()
     tokens, depth, quote, current = [], 0, "", ""
     for char in text:
         if quote:

@@ -44,6 +44,8 @@ class Library(NgSpiceShared):
     def __init__(self) -> None:
         self.lines: list[tuple[bool, str]] = []
         self.broken = False
+        self.loaded = ""  # the deck that is still there
+        self.altered: set[str] = set()
         super().__init__()
         # PySpice asks for the version first and finds some builds' answer unreadable; ask once more, plainly.
         text = " ".join(line for _, line in self.command("version -f"))
@@ -84,6 +86,25 @@ class Library(NgSpiceShared):
         failed = self._ngspice_shared.ngSpice_Circ(ffi.new("char *[]", [*keep, ffi.NULL]))
         return not (failed or self.broken or self.said(LOAD_FAILED))
 
+    def alter(self, deck: str, changes: list[tuple[str, float]]) -> bool:
+        """Have a circuit with these transistors altered and all others as they are in the deck; whether it worked."""
+        if self.loaded != deck:
+            self.forget()
+            if not self.load(deck):
+                return False
+            self.loaded = deck
+        values = {**dict.fromkeys(self.altered, 0.0), **dict(changes)}
+        for name, value in values.items():
+            self.command(f"alter @{name}[delvto]={value!r}")
+        self.altered = {name for name, _ in changes}
+        return not (self.broken or self.said(LOAD_FAILED))
+
+    def forget(self) -> None:
+        """Let go of a circuit that was kept."""
+        if self.loaded:
+            self.command("remcirc")
+        self.loaded, self.altered = "", set()
+
     def said(self, pattern: re.Pattern[str]) -> bool:
         """Whether a line of stderr matches."""
         return any(error and pattern.search(line) for error, line in self.lines)
@@ -109,9 +130,11 @@ class Library(NgSpiceShared):
                 buffers.append(ffi.buffer(info.v_compdata, 16 * info.v_length)[:])
         return headers, buffers
 
-    def clear(self) -> None:
-        """Forget circuit, results and history, so that nothing of a run is left for the next."""
-        self.command("remcirc")
+    def clear(self, keep: bool = False) -> None:
+        """Forget results, history and, unless it is to stay, the circuit, so that nothing is left for the next run."""
+        if not keep:
+            self.command("remcirc")
+            self.loaded, self.altered = "", set()
         self.command("destroy all")
         self._ngspice_shared.ngSpice_Command(ffi.NULL)
         self.lines = []
@@ -147,7 +170,12 @@ def _serve(library: Library, request: dict[str, Any], loaded: set[str], out: _Un
             library.command(f"osdi {path}")
             loaded.add(path)
     start = time.perf_counter()
-    took = library.load(request["deck"])
+    changes = request.get("alter")
+    if changes is None:
+        library.forget()
+        took = library.load(request["deck"])
+    else:
+        took = library.alter(request["deck"], changes)
     if took:
         library.command("run")
     ok = took and not library.broken and not library.said(RUN_FAILED)
@@ -155,7 +183,7 @@ def _serve(library: Library, request: dict[str, Any], loaded: set[str], out: _Un
     headers, buffers = library.vectors() if ok else ([], [])
     lines = library.lines
     if not library.broken:
-        library.clear()
+        library.clear(keep=ok and changes is not None)
     header = {
         "ok": ok,
         "stage": "run" if took else "load",

@@ -16,6 +16,7 @@ import numpy as np
 
 from compact.analysis import Ac, Analysis, Dc, Op, Tran
 from compact.errors import CircuitError, SimulationError, SimulatorNotFound, unknown
+from compact.mismatch import alterations
 from compact.netlist import Device, Netlist, module_parameters
 from compact.simulators import openvaf
 from compact.simulators.failure import fail, keep_files
@@ -109,17 +110,29 @@ class Ngspice:
         compiled: dict[str, openvaf.Module] = {}
         if self.uses_osdi(netlist):
             compiled = openvaf.compile_devices(netlist)
-        text = deck(netlist, analysis, save=save, temperature=temperature, options=options or {}, compiled=compiled)
+        write = functools.partial(
+            deck, analysis=analysis, save=save, temperature=temperature, options=options or {}, compiled=compiled
+        )
+        changes = None
+        if netlist.mismatch and not compiled:
+            typical = netlist.matched()
+            changes = alterations(netlist, typical.lines())
+        # one loaded circuit is altered from run to run; what is kept for people has the numbers written out
+        text = write(netlist if changes is None else typical)
         if keep:
-            keep_files(Path(keep), {"circuit.cir": text})
+            keep_files(Path(keep), {"circuit.cir": text if changes is None else write(netlist)})
         python, library = self._settings()
         found = self.find()
         paths = [str(module.path) for module in compiled.values()]
         sent = re.sub(r"(?ms)^\.control$.*?^\.endc$\n", "", text)
-        stuck = functools.partial(fail, "ngspice", "circuit.cir", text, keep)
+
+        def stuck(message: str, log: str = "") -> SimulationError:
+            shown = text if changes is None else write(netlist)
+            return fail("ngspice", "circuit.cir", shown, keep, message, log)
+
         try:
             with borrow(python, library) as worker:
-                header, vectors = worker.run(sent, paths, timeout)
+                header, vectors = worker.run(sent, paths, timeout, changes)
         except WorkerTimeout:
             raise stuck(f"did not finish within {timeout:g} s") from None
         except WorkerDied as error:

@@ -100,7 +100,9 @@ class Worker:
         """Whether it may serve another run."""
         return not self._retired and self._runs < _RUNS and self._process.poll() is None
 
-    def run(self, deck: str, osdi: list[str], timeout: float | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def run(
+        self, deck: str, osdi: list[str], timeout: float | None, alter: list[tuple[str, float]] | None = None
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Run a deck.
 
         Parameters
@@ -111,6 +113,9 @@ class Worker:
             Compiled modules to load first.
         timeout : float or None
             Limit [s].
+        alter : list of (str, float), optional
+            ``delvto`` of transistors [V] by flat name, set before the run. The circuit then stays loaded, and a next
+            run of the same deck only alters it.
 
         Returns
         -------
@@ -124,7 +129,7 @@ class Worker:
         """
         self._runs += 1
         deadline = None if timeout is None else time.monotonic() + timeout
-        text = json.dumps({"deck": deck, "osdi": osdi}).encode()
+        text = json.dumps({"deck": deck, "osdi": osdi, "alter": alter}).encode()
         try:
             self._write(struct.pack("<Q", len(text)) + text)
             header = self._header(deadline)

@@ -142,3 +142,35 @@ def test_negative_coefficient_is_refused(tmp_path):
     path.write_text(f"{head}[devices.nmos]\n{device}dl = 1e-7\n[devices.pmos]\n{device}")
     with pytest.raises(TechnologyError, match="dl and dw of 'nmos' leave no area"):
         get_technology(str(path))
+
+
+def test_altering_a_loaded_circuit_is_loading_it_with_the_numbers_written_out(ngspice, tmp_path):
+    """Whatever ran before: results depend on the circuit alone, to the bit."""
+    bench = get_circuit("pcsa").build(load_card("ikeda_2010"), "sky130")
+
+    def run(**mismatch: float):
+        bench.netlist.mismatch.clear()
+        bench.netlist.mismatch.update({path.replace("__", "."): rise for path, rise in mismatch.items()})
+        return ngspice.run(bench.netlist, bench.analysis, save=bench.save)
+
+    first = run(xbit0__mn=0.02, xbit1__mp=-0.03)
+    other = run(xbit0__mpre=0.2, xbit0__mn_n=-0.1)
+    again = run(xbit0__mn=0.02, xbit1__mp=-0.03)
+    assert (first.axis == again.axis).all() and (first["q0"] == again["q0"]).all()
+    assert not (len(first.axis) == len(other.axis) and (first["q0"] == other["q0"]).all())
+    # a kept deck holds the numbers themselves
+    bench.netlist.mismatch.clear()
+    bench.netlist.mismatch["xbit1.mp"] = 0.03
+    altered = ngspice.run(bench.netlist, bench.analysis, save=bench.save, keep=tmp_path)
+    text = (tmp_path / "circuit.cir").read_text()
+    assert "delvto=-0.03" in text
+    plain = Netlist("literal", bench.netlist.technology)
+    inner = [line for line in text.splitlines() if not line.startswith(("*", ".option", ".save", ".tran", ".end"))]
+    inner = [line for line in text.splitlines() if line.startswith(".ends") or line in inner]
+    plain.add_text("\n".join(inner))
+    plain.options.update(method="trap", reltol=1e-4)
+    literal = ngspice.run(plain, bench.analysis, save=bench.save)
+    measures = get_circuit("pcsa").measures
+    figures = [{m.name: m.value for m in measures(w, bench)} for w in (altered, literal)]
+    for name in ("delay_0", "delay_1", "energy_1"):
+        assert figures[0][name] == pytest.approx(figures[1][name], rel=1e-3)
