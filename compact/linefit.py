@@ -216,9 +216,7 @@ def _covariance(result: Any, mean: Callable[[Any], FloatArray], averages: float)
     return {n: math.sqrt(max(covariance[k, k], 0.0)) for k, n in enumerate(names)}
 
 
-def fit_line(
-    spectrum: Spectrum, shape: str = "lorentzian", *, low: float = -math.inf, high: float = math.inf
-) -> Line:
+def fit_line(spectrum: Spectrum, shape: str = "lorentzian", *, low: float = -math.inf, high: float = math.inf) -> Line:
     """Fit the strongest line of a spectrum.
 
     Parameters

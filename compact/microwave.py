@@ -44,7 +44,9 @@ def dbm(power: ArrayLike) -> FloatArray:
     """
     p = np.asarray(power, dtype=float)
     if not np.all(p > 0):
-        raise DataError(f"power {float(np.min(p)):g} W is not positive; if the numbers are dBm, they need no conversion")
+        raise DataError(
+            f"power {float(np.min(p)):g} W is not positive; if the numbers are dBm, they need no conversion"
+        )
     return np.asarray(10 * np.log10(p / MILLIWATT))
 
 
@@ -168,9 +170,7 @@ class Sensitivity:
     matched: float
 
 
-def sensitivity(
-    voltage: float, power: float, stderr: float = math.nan, gamma: complex | float = 0.0
-) -> Sensitivity:
+def sensitivity(voltage: float, power: float, stderr: float = math.nan, gamma: complex | float = 0.0) -> Sensitivity:
     """Sensitivity of a detector, as measured and corrected for what it reflects.
 
     Parameters
@@ -244,7 +244,9 @@ def locking_band(injected: ArrayLike, measured: ArrayLike, tolerance: float, sou
     """
     x, y = np.asarray(injected, dtype=float), np.asarray(measured, dtype=float)
     if x.shape != y.shape or x.ndim != 1 or x.size < 3:
-        raise DataError(f"{source}: {x.size} injected and {y.size} measured frequencies; three pairs or more are needed")
+        raise DataError(
+            f"{source}: {x.size} injected and {y.size} measured frequencies; three pairs or more are needed"
+        )
     back = np.flatnonzero(np.diff(x) <= 0)
     if back.size:
         raise DataError(f"{source}: injected frequencies are not sorted: {x[back[0] + 1]:g} after {x[back[0]]:g} Hz")

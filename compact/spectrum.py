@@ -1,10 +1,10 @@
 """Spectra of oscillators: read, or made from time traces; power, phase noise, and what they can resolve.
 
-    from compact.spectrum import read_spectrum
-    from compact.linefit import fit_line
+from compact.spectrum import read_spectrum
+from compact.linefit import fit_line
 
-    spectrum = read_spectrum("spectrum.csv", resolution=1e6)
-    print(fit_line(spectrum).report())
+spectrum = read_spectrum("spectrum.csv", resolution=1e6)
+print(fit_line(spectrum).report())
 """
 
 from __future__ import annotations
@@ -220,9 +220,7 @@ def read_spectrum(
         if resolution is None:
             raise DataError(f"{table.source}: {kind} per resolution bandwidth: the bandwidth is needed (--resolution)")
         values = values / resolution
-    return Spectrum(
-        f, values, unit, resolution or 0.0, averages, table.source, table.sha256, table.notes
-    )
+    return Spectrum(f, values, unit, resolution or 0.0, averages, table.source, table.sha256, table.notes)
 
 
 # -- traces --------------------------------------------------------------------------------------------
@@ -375,7 +373,9 @@ class PhaseNoise:
         return float(np.interp(math.log(offset), np.log(self.offset), self.level))
 
 
-def phase_noise(time: ArrayLike, signal: ArrayLike, bandwidth: float | None = None, source: str = "trace") -> PhaseNoise:
+def phase_noise(
+    time: ArrayLike, signal: ArrayLike, bandwidth: float | None = None, source: str = "trace"
+) -> PhaseNoise:
     """Phase noise of the strongest line of a trace, from the phase of its analytic signal.
 
     Parameters
