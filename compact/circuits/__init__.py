@@ -8,15 +8,30 @@ from types import MappingProxyType
 from compact.circuits.array_1t1mtj import Array1T1Mtj
 from compact.circuits.base import Circuit, Setting, Testbench
 from compact.circuits.cell_1t1mtj import Cell1T1Mtj
+from compact.circuits.current_sense import CurrentSense
 from compact.circuits.pbit import Pbit
 from compact.circuits.pcsa import Pcsa
+from compact.circuits.spcsa import Spcsa
+from compact.circuits.strongarm import Strongarm
 from compact.circuits.trng import Trng
 from compact.errors import CircuitError, unknown
 
 __all__ = ["CIRCUITS", "Circuit", "Setting", "Testbench", "get_circuit"]
 
 CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
-    {circuit.name: circuit for circuit in (Cell1T1Mtj(), Pcsa(), Array1T1Mtj(), Trng(), Pbit())}
+    {
+        circuit.name: circuit
+        for circuit in (
+            Cell1T1Mtj(),
+            Pcsa(),
+            Spcsa(),
+            Strongarm(),
+            CurrentSense(),
+            Array1T1Mtj(),
+            Trng(),
+            Pbit(),
+        )
+    }
 )
 
 
