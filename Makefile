@@ -5,24 +5,28 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= spinbricks_out
-# Missing simulators fail the tests where they are installed, and always in CI.
-REQUIRE = $(if $(CI),1,$(shell test -e $(VENV)/.ngspice-ready && echo 1))
+# A missing simulator or browser fails the tests where they are installed, and always in CI.
+REQUIRE = $(if $(CI),1,$(shell test -e $(VENV)/.ngspice-ready -a -e $(VENV)/.browser-ready && echo 1))
 
-.PHONY: help install simulators demo test slow lint bench notebooks clean distclean
+.PHONY: help install simulators browser demo test slow lint bench notebooks clean distclean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
 	@echo "make install | lint | bench | notebooks | clean | distclean"
 
-install: $(VENV)/.installed simulators
+install: $(VENV)/.installed simulators browser
 
 $(VENV)/.installed: pyproject.toml tools/setup_python.sh $(wildcard netlists/technologies/*.toml)
 	@PYTHON='$(PYTHON)' bash tools/setup_python.sh $(VENV)
 	@touch $@
 
-# ngspice lives outside the virtual environment, so it is looked for every time (milliseconds).
+# ngspice and the browser live outside the virtual environment, so they are looked for every time (milliseconds).
 simulators: $(VENV)/.installed
 	@bash tools/setup_ngspice.sh $(BIN)/python $(VENV)/.ngspice-ready
+
+# Only the tests need it: HTML reports are looked at as a browser shows them.
+browser: $(VENV)/.installed
+	@bash tools/setup_browser.sh $(VENV)/.browser-ready
 
 demo: install
 	$(BIN)/spinbricks demo --out $(OUT)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "card",
     "data_file",
+    "each_file",
     "folder",
     "number",
     "one_of",
@@ -80,6 +81,16 @@ def number(what: str, text: str, unit: str) -> float:
 
     with wrong_use(what):
         return parse_quantity(text, unit)
+
+
+def each_file(option: str, given: Sequence[str] | None, count: int, unit: str) -> list[float | None]:
+    """One number for each of `count` files, "-" where the file says it itself; one for all where only one is given."""
+    if not given:
+        return [None] * count
+    if len(given) not in (1, count):
+        raise WrongUse(f"{option} is given {len(given)} times; give it once, or once for each of the {count} files")
+    values = [None if x == "-" else number(option, x, unit) for x in given]
+    return values * count if len(values) == 1 else values
 
 
 def time_limit(text: str) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +19,7 @@ from compact.terminal import BAD, GOOD, Terminal, WrongUse
 
 if TYPE_CHECKING:
     from compact.page import Part
+    from compact.refit import DataFile
     from compact.sections import Section, Subject
 
 __all__ = ["make_part", "register", "write_report"]
@@ -142,11 +143,30 @@ def _home(card: str) -> Path:
     return Path(card).parent if Path(card).is_file() else Path()
 
 
+def _data(
+    paths: Sequence[Path], columns: Sequence[str], constants: Mapping[str, tuple[Sequence[str] | None, str]]
+) -> tuple[DataFile, ...]:
+    """Data files with what was typed about them."""
+    from compact.refit import DataFile
+
+    if not paths and (columns or any(given for given, _ in constants.values())):
+        raise WrongUse("--columns, --pulse-width, --voltage, --current and --count belong to files given by --data")
+    if len(columns) not in (0, 1, len(paths)):
+        raise WrongUse(f"--columns is given {len(columns)} times; give it once, or once for each of {len(paths)} files")
+    texts: list[str | None] = [*columns] if len(columns) > 1 else [next(iter(columns), None)] * len(paths)
+    values = {
+        name: asked.each_file(f"--{name.replace('_', '-')}", given, len(paths), unit)
+        for name, (given, unit) in constants.items()
+    }
+    return tuple(
+        DataFile(asked.data_file(path), text, {n: x for n in values if (x := values[n][k]) is not None})
+        for k, (path, text) in enumerate(zip(paths, texts, strict=True))
+    )
+
+
 def report(
     card: Annotated[str, typer.Argument(metavar="CARD", help="A card file, or the name of a published card.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Page to write; by default report_CARD.html.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Page to write; by default report_CARD.html.")] = None,
     section: Annotated[
         list[str] | None,
         typer.Option("--section", metavar="NAME", help="Only this part (card, qa, circuits, ...); repeatable."),
@@ -154,12 +174,24 @@ def report(
     skip: Annotated[
         list[str] | None, typer.Option("--skip", metavar="NAME", help="All parts but this one; repeatable.")
     ] = None,
-    circuit: Annotated[
-        list[str] | None, typer.Option("--circuit", help="Simulate this circuit; repeatable.")
-    ] = None,
+    circuit: Annotated[list[str] | None, typer.Option("--circuit", help="Simulate this circuit; repeatable.")] = None,
     data: Annotated[
         list[Path] | None,
-        typer.Option("--data", metavar="FILE", help="Measured data of this device, for the plot of the fit; repeatable."),
+        typer.Option(
+            "--data", metavar="FILE", help="Measured data of this device, for the plot of the fit; repeatable."
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--columns", metavar="ROLE=COLUMN,...", help="Of --data: once, or once for each file."),
+    ] = None,
+    pulse_width: Annotated[
+        list[str] | None, typer.Option(metavar="TIME", help="Of --data; '-' where the file has a column.")
+    ] = None,
+    voltage: Annotated[list[str] | None, typer.Option(metavar="VOLT", help="Of --data; '-' likewise.")] = None,
+    current: Annotated[list[str] | None, typer.Option(metavar="AMPERE", help="Of --data; '-' likewise.")] = None,
+    count: Annotated[
+        list[str] | None, typer.Option(metavar="N", help="Events behind each point of --data; '-' likewise.")
     ] = None,
     technology: Annotated[
         str, typer.Option("--technology", "-t", help="generic, sky130, gf180 or a .toml file.")
@@ -202,13 +234,15 @@ def report(
         if name not in (fitting := circuits_of(loaded)):
             known = f"those that do: {', '.join(fitting)}" if fitting else "none of the library does"
             raise WrongUse(f"circuit '{name}' takes no card of model {loaded.model}; {known}")
-    for path in data or ():
-        asked.data_file(path)
+    files = _data(
+        data or [], columns or [], {"pulse_width": (pulse_width, "s"), "voltage": (voltage, "V"),
+                                    "current": (current, "A"), "count": (count, "1")}
+    )  # fmt: skip
     target = _target(out, loaded.name)
     with terminal.step("looking for simulators"):
         names, missing = asked.simulators(simulator, none_is_error=False)
     subject = Subject(
-        loaded, _home(card), tuple(data or ()), tuple(circuit or ()), technology, tuple(names), full, limit
+        loaded, _home(card), files, tuple(circuit or ()), technology, tuple(names), full, limit
     )  # fmt: skip
     with asked.writing(target):
         parts = write_report(subject, target, chosen, step=terminal.step, debug=debug)

@@ -15,13 +15,11 @@ from compact.parameters import write_atomic
 from compact.templates import render, template_dir
 from compact.terminal import BAD, GOOD
 
-__all__ = ["Block", "Facts", "Failure", "Note", "Part", "Picture", "Table", "render_page", "save_page"]
+__all__ = ["Block", "Facts", "Failure", "Note", "Part", "Picture", "Remarks", "Table", "render_page", "save_page"]
 
 HEAVIEST_SVG = 400_000
 """Size from which a picture goes into the page as pixels rather than as lines [bytes]."""
 PIXELS_PER_POINT = 96 / 72
-DOTS_PER_PIXEL = 1.6
-"""Dots of a picture of pixels for each pixel at its natural size."""
 CLASSES = {GOOD: "good", "ok": "good", BAD: "bad", "failed": "bad", "": "text"}
 """Style of cells that hold a verdict."""
 
@@ -72,6 +70,23 @@ class Facts:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pairs", tuple(p for p in self.pairs if p[1]))
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """A list of sentences.
+
+    Parameters
+    ----------
+    caption : str
+        What they are about.
+    items : sequence of str
+        The sentences.
+    """
+
+    caption: str
+    items: Sequence[str]
+    template = "remarks"
 
 
 @dataclass(frozen=True)
@@ -160,8 +175,8 @@ class Picture:
             path = Path(folder) / "picture.svg"
             draw(path)
             content, kind = path.read_bytes(), "svg+xml"
-            head = content[:2000].decode("utf-8", errors="replace")
-            width, height = (float(x) * PIXELS_PER_POINT for x in re.findall(r'(?:width|height)="([\d.]+)pt"', head)[:2])
+            sizes = re.findall(rb'(?:width|height)="([\d.]+)pt"', content[:2000])
+            width, height = (float(x) * PIXELS_PER_POINT for x in sizes[:2])
             if len(content) > HEAVIEST_SVG:
                 path, kind = Path(folder) / "picture.png", "png"
                 draw(path)
@@ -170,7 +185,7 @@ class Picture:
         return cls(uri, round(width), round(height), alt, caption)
 
 
-Block: TypeAlias = Note | Failure | Facts | Table | Picture
+Block: TypeAlias = Note | Failure | Facts | Remarks | Table | Picture
 
 
 @dataclass(frozen=True)
@@ -241,9 +256,7 @@ def render_page(title: str, lead: str, facts: Facts, parts: Sequence[Part], foot
     """
     style = (template_dir("pages") / "page.css").read_text(encoding="utf-8")
     head = render("pages/facts.html.j2", block=facts)
-    return render(
-        "pages/page.html.j2", title=title, lead=lead, style=style, facts=head, parts=parts, footer=footer
-    )  # fmt: skip
+    return render("pages/page.html.j2", title=title, lead=lead, style=style, facts=head, parts=parts, footer=footer)
 
 
 def save_page(path: Path, text: str) -> Path:

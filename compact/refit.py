@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from compact.errors import DataError
 from compact.parameters import ParameterSet
 
-__all__ = ["Fitted", "find_data", "refit"]
+__all__ = ["DataFile", "Fitted", "find_data", "refit"]
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file of measured data and how it is read.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    columns : str, optional
+        Column of each role, where the headers do not say it.
+    constants : mapping of str to float
+        What holds for all of it [SI]: pulse_width, voltage, current, count.
+    """
+
+    path: Path
+    columns: str | None = None
+    constants: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the file without its folder."""
+        return self.path.name
+
+    @property
+    def sha256(self) -> str:
+        """Hash of its content.
+
+        Raises
+        ------
+        DataError
+            If it cannot be read.
+        """
+        try:
+            return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise DataError(f"cannot read '{self.path}': {error.strerror or error}") from None
 
 
 class Fitted(Protocol):
@@ -24,14 +64,7 @@ class Fitted(Protocol):
         """Draw data and fit into a file."""
 
 
-def _hash(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise DataError(f"cannot read '{path}': {error.strerror or error}") from None
-
-
-def find_data(card: ParameterSet, home: Path, given: Sequence[Path] = ()) -> tuple[list[Path], str]:
+def find_data(card: ParameterSet, home: Path, given: Sequence[DataFile] = ()) -> tuple[list[DataFile], str]:
     """Measured data of a card: those that are given, else those that the card names.
 
     Parameters
@@ -40,12 +73,12 @@ def find_data(card: ParameterSet, home: Path, given: Sequence[Path] = ()) -> tup
         The card.
     home : pathlib.Path
         Folder in which the files that the card names are looked for; only those with the card's hash are taken.
-    given : sequence of pathlib.Path
+    given : sequence of DataFile
         Files to be taken whatever the card says.
 
     Returns
     -------
-    paths : list of pathlib.Path
+    files : list of DataFile
         The files; none where they cannot be found.
     what : str
         A sentence that says which data these are, or why there are none.
@@ -57,73 +90,87 @@ def find_data(card: ParameterSet, home: Path, given: Sequence[Path] = ()) -> tup
     """
     hashes = card.provenance.sha256.split()
     if given:
-        known = [_hash(path) in hashes for path in given]
+        known = [file.sha256 in hashes for file in given]
         if all(known):
             return list(given), "These are data that the card was fitted to: their SHA-256 is in it."
-        names = ", ".join(path.name for path, same in zip(given, known, strict=True) if not same)
+        names = ", ".join(file.name for file, same in zip(given, known, strict=True) if not same)
         return list(given), f"The card does not name these data as its source: {names}."
     if not hashes:
         return [], "The card names no data file; give measured data with --data."
-    paths = [home / name.strip() for name in card.provenance.source.split(",")]
-    lacking = [path.name for path in paths if not path.is_file()]
+    files = [DataFile(home / name.strip()) for name in card.provenance.source.split(",")]
+    lacking = [file.name for file in files if not file.path.is_file()]
     if lacking:
         return [], f"The data that the card names are not beside it: {', '.join(lacking)}; give them with --data."
-    changed = [path.name for path in paths if _hash(path) not in hashes]
+    changed = [file.name for file in files if file.sha256 not in hashes]
     if changed:
         return [], f"Files beside the card are not those it was fitted to, their SHA-256 differs: {', '.join(changed)}."
-    return paths, "These are the data that the card was fitted to: their SHA-256 is in it."
+    return files, "These are the data that the card was fitted to: their SHA-256 is in it."
 
 
-def _field_loops(card: ParameterSet, paths: Sequence[Path]) -> Fitted | None:
+def _field_loops(card: ParameterSet, files: Sequence[DataFile]) -> Fitted | None:
     from compact.fieldcard import fit_field_loops
     from compact.fieldloop import is_field_loop, read_field_loop
 
-    if not all(is_field_loop(path) for path in paths):
+    if not all(is_field_loop(file.path, file.columns) for file in files):
         return None
-    loops = [read_field_loop(path) for path in paths]
+    loops = [read_field_loop(file.path, file.columns) for file in files]
     return fit_field_loops(loops, card.model, card.name, temperature=card.values["t_nom"])
 
 
-def _dwells(card: ParameterSet, paths: Sequence[Path]) -> Fitted | None:
+def _dwells(card: ParameterSet, files: Sequence[DataFile]) -> Fitted | None:
     from compact.dwell import TABLE_ROLES, fit_dwells, read_dwells
 
-    if len(paths) > 1 or not _has(paths, "dwell_p", TABLE_ROLES):
+    if len(files) > 1 or not _has(files, "dwell_p", TABLE_ROLES):
         return None
-    return fit_dwells(read_dwells(paths[0]), card=card, name=card.name)
+    (file,) = files
+    table = read_dwells(file.path, file.columns, count=file.constants.get("count"))
+    return fit_dwells(table, card=card, name=card.name)
 
 
-def _probabilities(card: ParameterSet, paths: Sequence[Path]) -> Fitted | None:
+def _probabilities(card: ParameterSet, files: Sequence[DataFile]) -> Fitted | None:
     from compact.probability import ROLES, fit_probability, read_probability
 
-    if not _has(paths, "probability", ROLES):
+    if not _has(files, "probability", ROLES):
         return None
-    tables = [read_probability(path) for path in paths]
+    tables = [
+        read_probability(
+            file.path,
+            file.columns,
+            pulse_width=file.constants.get("pulse_width"),
+            voltage=file.constants.get("voltage"),
+            current=file.constants.get("current"),
+            count=file.constants.get("count"),
+        )
+        for file in files
+    ]
     counted = all(table.count is not None for table in tables)
-    return fit_probability(
-        tables, card=card, name=card.name, method="binomial" if counted else "least_squares"
-    )  # fmt: skip
+    return fit_probability(tables, card=card, name=card.name, method="binomial" if counted else "least_squares")
 
 
-def _loops(card: ParameterSet, paths: Sequence[Path]) -> Fitted | None:
+def _loops(card: ParameterSet, files: Sequence[DataFile]) -> Fitted | None:
     from compact.data import read_loops
     from compact.fitting import fit_loop
 
-    loops = [loop for path in paths for loop in read_loops(path)]
+    loops = []
+    for file in files:
+        width = file.constants.get("pulse_width")
+        read = read_loops(file.path, file.columns)
+        loops += [dataclasses.replace(loop, pulse_width=width) for loop in read] if width else read
     held = None if "tau_d" in card.stderr else card.values.get("tau_d")
     return fit_loop(loops, card.model, card.name, tau_d=held, temperature=card.values["t_nom"])
 
 
-def _has(paths: Sequence[Path], role: str, roles: object) -> bool:
-    """Whether the headers of all files name a column of this role."""
+def _has(files: Sequence[DataFile], role: str, roles: Mapping[str, Any]) -> bool:
+    """Whether all files have a column of this role."""
     from compact.roles import read_roles
 
     try:
-        return all(role in read_roles(path, roles).columns for path in paths)  # type: ignore[arg-type]
+        return all(role in read_roles(file.path, roles, file.columns).columns for file in files)
     except DataError:
         return False
 
 
-_KINDS: tuple[Callable[[ParameterSet, Sequence[Path]], Fitted | None], ...] = (
+_KINDS: tuple[Callable[[ParameterSet, Sequence[DataFile]], Fitted | None], ...] = (
     _field_loops,
     _dwells,
     _probabilities,
@@ -132,15 +179,15 @@ _KINDS: tuple[Callable[[ParameterSet, Sequence[Path]], Fitted | None], ...] = (
 """Fits by kind of data; each gives None for data of another kind, the last one takes or refuses what is left."""
 
 
-def refit(card: ParameterSet, paths: Sequence[Path]) -> Fitted:
+def refit(card: ParameterSet, files: Sequence[DataFile]) -> Fitted:
     """Fit data again with a card's model, its name, and what it holds as known.
 
     Parameters
     ----------
     card : ParameterSet
         The card.
-    paths : sequence of pathlib.Path
-        Loops against current, voltage or field, switching probabilities, or dwell times; the headers say which.
+    files : sequence of DataFile
+        Loops against current, voltage or field, switching probabilities, or dwell times; the columns say which.
 
     Returns
     -------
@@ -152,6 +199,6 @@ def refit(card: ParameterSet, paths: Sequence[Path]) -> Fitted:
         If the files are of no kind that is known, or do not hold what the fit needs.
     """
     for kind in _KINDS:
-        if (fitted := kind(card, paths)) is not None:
+        if (fitted := kind(card, files)) is not None:
             return fitted
-    raise DataError(f"{', '.join(path.name for path in paths)}: no kind of data that a card is fitted to")
+    raise DataError(f"{', '.join(file.name for file in files)}: no kind of data that a card is fitted to")

@@ -9,14 +9,15 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from compact.circuits import CIRCUITS, get_circuit
 from compact.errors import CircuitError, SpinbricksError
-from compact.page import Block, Facts, Failure, Note, Picture, Table
+from compact.page import Block, Facts, Failure, Note, Picture, Remarks, Table
 from compact.parameters import ParameterSet
+from compact.refit import DataFile, find_data, refit
 from compact.report import figure, limits
 from compact.terminal import verdict
 from compact.units import format_si
@@ -55,7 +56,7 @@ class Subject:
         The card.
     home : pathlib.Path
         Folder in which data that the card names are looked for.
-    data : sequence of pathlib.Path
+    data : sequence of DataFile
         Measured data that were given.
     circuits : sequence of str
         Circuits that were asked for; none for those that suit the card.
@@ -71,7 +72,7 @@ class Subject:
 
     card: ParameterSet
     home: Path = field(default_factory=Path)
-    data: Sequence[Path] = ()
+    data: Sequence[DataFile] = ()
     circuits: Sequence[str] = ()
     technology: str = "generic"
     simulators: Sequence[str] = ("ngspice",)
@@ -138,16 +139,20 @@ def _card(subject: Subject) -> Iterator[Block]:
     if card.correlations:
         yield from _correlations(card)
     if card.derived:
-        rows = [(name, format_si(q.value, q.unit, q.stderr), q.description) for name, q in card.derived.items()]
-        yield Table("Derived quantities", ("quantity", "value", "what"), rows, ("value",))
+        yield Table(
+            "Derived quantities",
+            ("quantity", "value", "what"),
+            [(name, format_si(q.value, q.unit, q.stderr), q.description) for name, q in card.derived.items()],
+            ("value",),
+        )
     if card.undetermined:
         reasons: dict[str, list[str]] = {}
         for name, reason in card.undetermined.items():
             reasons.setdefault(reason, []).append(name)
-        rows = [(", ".join(names), reason) for reason, names in reasons.items()]
-        yield Table("Not determined by the data", ("parameters", "why"), rows)
-    for text in card.notes:
-        yield Note(text)
+        why = [(", ".join(names), reason) for reason, names in reasons.items()]
+        yield Table("Not determined by the data", ("parameters", "why"), why)
+    if card.notes:
+        yield Remarks("Notes", card.notes)
 
 
 def _origin(card: ParameterSet, name: str) -> str:
@@ -176,24 +181,23 @@ def _correlations(card: ParameterSet) -> Iterator[Block]:
 
 
 def _fit(subject: Subject) -> Iterator[Block]:
-    from compact.refit import find_data, refit
-
-    paths, source = find_data(subject.card, subject.home, subject.data)
-    if not paths:
+    files, source = find_data(subject.card, subject.home, subject.data)
+    if not files:
         raise DoesNotApply(source)
-    fitted = refit(subject.card, paths)
-    names = ", ".join(path.name for path in paths)
+    fitted = refit(subject.card, files)
+    names = ", ".join(file.name for file in files)
     yield Note(source)
     yield Picture.drawn(
         fitted.plot,
         f"Measured points of {names}, the fitted curve through them, and what is left between both",
         f"Data of {names} and the fit of model {fitted.card.model}: {fitted.card.provenance.method}.",
     )
-    rows = [
-        (p.name, figure(subject.card.values[p.name], p.unit), format_si(value, p.unit, error), f"{off:+.2f}", p.description)
-        for p, value, error in fitted.card.table()
-        if error and math.isfinite(off := (subject.card.values[p.name] - value) / error)
-    ]  # fmt: skip
+    rows = []
+    for p, value, error in fitted.card.table():
+        if error:
+            given = subject.card.values[p.name]
+            texts = (figure(given, p.unit), format_si(value, p.unit, error), f"{(given - value) / error:+.2f}")
+            rows.append((p.name, *texts, p.description))
     columns = ("parameter", "card", "fit of these data", "card − fit (errors)", "what")
     yield Table("The card against a fit of these data", columns, rows, columns[1:4])
 
@@ -333,5 +337,3 @@ SECTIONS: Mapping[str, Section] = {
     )
 }
 """Parts of the report by name, in the order of the page."""
-
-

@@ -165,7 +165,7 @@ def si_scale(value: float, unit: str) -> tuple[float, str]:
     unit : str
         Unit with its prefix.
     """
-    if unit in ("", "1") or "/" in unit or "^" in unit:
+    if unit in ("", "1", "points", "sigma") or "/" in unit or "^" in unit:
         return 1.0, "" if unit == "1" else unit
     for scale, prefix in _DISPLAY:
         if abs(value) >= 0.99999 * scale:

@@ -177,16 +177,6 @@ def _tables(terminal: Terminal, card: ParameterSet, result: Any, targets: Sequen
     terminal.table(f"{card.name}: pulse widths", (result.quantity, "", *columns), rows, (result.quantity, *columns))
 
 
-def _each(option: str, given: list[str] | None, count: int, unit: str) -> list[float | None]:
-    """One number for each file, "-" where the file says it itself; one for all where only one is given."""
-    if not given:
-        return [None] * count
-    if len(given) not in (1, count):
-        raise WrongUse(f"{option} is given {len(given)} times; give it once, or once for each of the {count} files")
-    values = [None if x == "-" else asked.number(option, x, unit) for x in given]
-    return values * count if len(values) == 1 else values
-
-
 def _base(card: str | None, model: str, settings: list[str] | None) -> ParameterSet:
     """What is known of the device: a card or the defaults, with single values changed."""
     from compact.parameters import ParameterSet
@@ -291,10 +281,10 @@ def fit_switching(
         raise WrongUse(f"--columns is given {len(texts)} times; give it once, or once for each of {len(data)} files")
     texts = texts * len(data) if len(texts) == 1 else texts
     constants = {
-        "pulse_width": _each("--pulse-width", pulse_width, len(data), "s"),
-        "voltage": _each("--voltage", voltage, len(data), "V"),
-        "current": _each("--current", current, len(data), "A"),
-        "count": _each("--count", count, len(data), "1"),
+        "pulse_width": asked.each_file("--pulse-width", pulse_width, len(data), "s"),
+        "voltage": asked.each_file("--voltage", voltage, len(data), "V"),
+        "current": asked.each_file("--current", current, len(data), "A"),
+        "count": asked.each_file("--count", count, len(data), "1"),
     }
     base = _base(card, "mtj", settings)
     kelvin = asked.number("--temperature", temperature, "K") if temperature else None
