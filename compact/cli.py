@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import compact
-from compact import asked, htmlreport, motion, wer
+from compact import asked, htmlreport, margin, motion, wer
 from compact.errors import SimulationWarning, SpinbricksError, unknown
 from compact.terminal import Failed, Terminal, WrongUse, report_error, report_warning
 
@@ -404,6 +404,7 @@ def doctor(
 
 
 wer.register(app)
+margin.register(app)
 motion.register(app)
 htmlreport.register(app)
 
