@@ -209,21 +209,22 @@ class AutoOscillator:
             above = self.gamma_g * (1 + self.q_damping * p) * self.thermal / (2 * math.pi * p) * (1 + self.nu(i) ** 2)
         return np.where(zeta > 1, above, self.gamma_g * (1 - zeta) / math.pi)
 
-    def mean_power(self, i: ArrayLike) -> Array:
+    def mean_power(self, i: ArrayLike, points: int = GRID) -> Array:
         """Thermal mean of the power, at, below and above threshold [1].
 
-        The stationary solution of the Fokker-Planck equation is exp[-(E/kT) int (1 - Gamma_minus/Gamma_plus) dp].
+        The stationary solution of the Fokker-Planck equation is exp[-(E/kT) int (1 - Gamma_minus/Gamma_plus) dp], here
+        on a grid of `points` points.
         """
         currents = np.atleast_1d(np.asarray(i, dtype=float))
-        means = np.array([self._mean_power(float(z)) for z in self.zeta(currents).ravel()])
+        means = np.array([self._mean_power(float(z), points) for z in self.zeta(currents).ravel()])
         return means.reshape(np.shape(i))
 
-    def _mean_power(self, zeta: float) -> float:
+    def _mean_power(self, zeta: float, points: int = GRID) -> float:
         p_0 = max((zeta - 1) / (zeta + self.q_damping), 0.0) if zeta > 1 else 0.0
         wide = math.sqrt(2 * self.thermal / (max(zeta, 1.0) + self.q_damping))
         slow = self.thermal / max(1 - zeta, 1e-9)
         top = p_0 + 12 * min(max(wide, self.thermal), slow) if zeta < 1 else p_0 + 12 * max(wide, self.thermal)
-        p = np.linspace(0, max(top, 1e-12), GRID)
+        p = np.linspace(0, max(top, 1e-12), points)
         pull = 1 - zeta * np.maximum(1 - p, 0) / (1 + self.q_damping * p)
         well = np.concatenate([[0.0], np.cumsum((pull[1:] + pull[:-1]) / 2 * np.diff(p))]) / self.thermal
         weight = np.exp(-(well - well.min()))
