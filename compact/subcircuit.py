@@ -150,6 +150,10 @@ class SubcircuitWriter:
         for let_name in (n for n in self.lets if n in self.fixed):
             if {s.name for s in self.lets[let_name].free_symbols} & self.own:
                 self.own.add(let_name)
+        self.uncertain = {p.name for p in self.instance if p.low <= 0 <= p.high}  # what an instance may set to zero
+        for let_name in (n for n in self.lets if n in self.fixed):
+            if {s.name for s in self.lets[let_name].free_symbols} & self.uncertain:
+                self.uncertain.add(let_name)
         self.nodes = {n for n in self.lets if n not in self.fixed and model.lets[n].node}
         self._drop_linear_nodes()
         self.combined: dict[str, tuple[str, str]] = {}  # text of a constant: name, text
@@ -203,7 +207,9 @@ class SubcircuitWriter:
         bottoms = [f for f in sp.Mul.make_args(value) if f.is_Pow and f.exp.is_negative and self._bias(f.base)]
         bottom = sp.Mul(*(sp.Pow(f.base, -f.exp) for f in bottoms))
         top = sp.Mul(*(f for f in sp.Mul.make_args(value) if f not in bottoms))
-        return top - bottom * symbol(name)
+        balance = top - bottom * symbol(name)
+        # A denominator without a constant part would leave the node without a leak of its own.
+        return balance if symbol(name) in self._split(balance)[0] else value - symbol(name)
 
     def _drop_linear_nodes(self) -> None:
         """A linear node that serves linear terms only is not needed: its users take its terms."""
@@ -288,7 +294,8 @@ class SubcircuitWriter:
         linear, rest = self._split(self._balance(name))
         leak = -linear.pop(own)
         factor = rest.as_independent(*self._bias(rest), as_Add=False)[0] if rest != 0 else sp.Integer(1)
-        factor = factor if factor.free_symbols else sp.Integer(1)
+        certain = bool(factor.free_symbols) and not {s.name for s in factor.free_symbols} & self.uncertain
+        factor = factor if certain else sp.Integer(1)
         linear = {symbol: coefficient / factor for symbol, coefficient in linear.items()}
         value = sp.Add(*(k * (1 if s is None else s) for s, k in linear.items()), rest / factor)
         resistance = self._source_text(self._combine(factor / leak, name))

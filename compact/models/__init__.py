@@ -9,7 +9,7 @@ from compact.models.auto_oscillator_envelope import AutoOscillatorEnvelope
 from compact.models.domain_wall import DomainWall, DomainWallTrack
 from compact.models.mgo_memristive import MgoMemristive
 from compact.models.mtj import Mtj
-from compact.models.mtj_heated import MtjHeated
+from compact.models.mtj_heated import MtjHeated, MtjMacrospinHeated
 from compact.models.mtj_macrospin import MtjMacrospin, MtjSot
 from compact.models.multidomain import Multidomain
 from compact.models.telegraph import Telegraph
@@ -19,6 +19,7 @@ __all__ = ["MODELS", "get_model"]
 MODELS: tuple[Model, ...] = (
     Mtj(),
     MtjHeated(),
+    MtjMacrospinHeated(),
     MtjMacrospin(),
     MtjSot(),
     Telegraph(),

@@ -110,7 +110,7 @@ class MtjMacrospin(Model):
         yield from temperature_and_area(q)
         yield Let("ms_t", q.ms * q.m_t, "A/m", "magnetisation")
         yield Let("tau_m", (1 + q.alpha**2) / (GYROMAGNETIC * MU_0 * q.ms_t), "s", "precession time in a field of Ms")
-        stiffness = q.h_k / q.ms_t * sp.exp((q.k_exponent - 1) * sp.log(q.m_t))
+        stiffness = q.h_k / q.ms * sp.exp((q.k_exponent - 2) * sp.log(q.m_t))
         yield Let("k_t", stiffness, "1", "anisotropy field over Ms")
         # Unit vectors are constants; those along a coordinate axis leave nothing of themselves in the text.
         for name, what in (("k", "anisotropy axis"), ("p", "reference layer")):
