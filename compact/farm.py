@@ -92,7 +92,7 @@ def _on_dask(function: Callable[[Any], Any], items: Sequence[Any], address: str,
     try:
         with _quiet():
             futures = client.map(function, items, pure=False, retries=1)
-            for future in as_completed(futures):
+            for future in as_completed(futures, loop=client.loop):
                 try:
                     yield future.result()
                 except KilledWorker as error:

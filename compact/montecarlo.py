@@ -254,7 +254,8 @@ def prepare(plan: Plan, varied: bool = True) -> Ready:
         if isinstance(card, ParameterSet):
             # sized and timed for the typical junction; from here on it is the one of the corner, and of it alone
             moved: Any = replace(device, card=plan.card.corner(plan.mtj_corner))  # type: ignore[type-var]
-            netlist.devices[name] = moved
+            netlist.drop(name)
+            netlist.use(moved)
     for probe in plan.probes:
         if probe.event not in bench.times:
             raise StatisticsError(unknown(f"event of circuit '{plan.circuit}'", probe.event, bench.times))

@@ -189,6 +189,12 @@ class Netlist:
             raise CircuitError(f"subcircuit '{device.subckt}' is another device already; give another subckt=")
         return present
 
+    def drop(self, subckt: str) -> None:
+        """Forget a registered device and its texts; nothing happens if there is none of that name."""
+        self.devices.pop(subckt, None)
+        for key in [key for key in self._emitted if key[0] == subckt]:
+            del self._emitted[key]
+
     def ngspice_text(self, subckt: str, temperature: float, sweep: bool = False) -> str:
         """Subcircuit of a registered device at a temperature [degC], of its own kind for DC sweeps; emitted once."""
         device = self.devices[subckt]

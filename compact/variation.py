@@ -264,7 +264,7 @@ class Space:
             If a parameter of a junction leaves the range of its model.
         """
         for name in set(netlist.instead.values()):
-            netlist.devices.pop(name, None)
+            netlist.drop(name)
         netlist.instead.clear()
         netlist.mismatch.clear()
         netlist.mismatch.update(point.mismatch)
