@@ -1,0 +1,624 @@
+"""Card of an auto-oscillator fitted to tables of frequency, power and linewidth against current, together.
+
+    from compact.oscillatorfit import fit_oscillator, read_oscillator
+
+    fit = fit_oscillator([read_oscillator("tuning.csv")], card=known)
+    print(fit.report())
+
+Frequency and power follow A. Slavin and V. Tiberkevich, IEEE Trans. Magn. 45, 1875 (2009), with the thermal mean of the
+power where noise matters; linewidths are used away from threshold, where their closed forms hold.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import lmfit
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from compact.errors import DataError, ParameterError, unknown
+from compact.microwave import delivered_power, watts
+from compact.parameters import ParameterSet, Provenance
+from compact.physics.auto_oscillation import AutoOscillator, Linear
+from compact.roles import Role, read_roles
+from compact.spectrum import check_frequencies
+from compact.units import format_si
+
+__all__ = ["FREE", "OscillatorFit", "OscillatorTable", "emitted", "fit_oscillator", "read_oscillator"]
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+MODEL = "auto_oscillator"
+FREE = ("i_th", "f_0", "f_i", "n_shift", "q_damping", "gamma_g", "energy", "cos_u")
+"""What the tables may determine."""
+LOGARITHMIC = ("i_th", "gamma_g", "energy", "cos_u")
+KINDS = ("frequency", "power", "linewidth")
+UNITS = {"frequency": "Hz", "power": "W", "linewidth": "Hz"}
+NEEDS = {
+    "n_shift": ("frequency", "linewidth"), "f_0": ("frequency",), "f_i": ("frequency",), "cos_u": ("power",),
+    "gamma_g": ("linewidth",), "energy": ("linewidth", "power"),
+}  # fmt: skip
+ROLES = {
+    "current": Role("A", r"(^|[^a-z])(i|curr|current|bias|i_dc)([^a-z]|$)"),
+    "frequency_error": Role("Hz", r"(err|sigma|unc).*(^|[^a-z])(f|freq)|(freq|^f).*(err|sigma|unc)"),
+    "linewidth_error": Role("Hz", r"(err|sigma|unc).*(width|fwhm)|(width|fwhm).*(err|sigma|unc)"),
+    "power_error": Role("W", r"(err|sigma|unc).*(pow|^p)|(pow|^p).*(err|sigma|unc)"),
+    "linewidth": Role("Hz", r"width|fwhm|^d(elta)?_?f([^a-z]|$)", must_state=True),
+    "frequency": Role("Hz", r"^(f|freq\.?|frequency)([^a-z]|$)", must_state=True),
+    "level": Role("dBm", r"level|power|^p([^a-z]|$)"),
+    "power": Role("W", r"power|^p([^a-z]|$)"),
+}
+NEAR = 4.0
+"""Widths of the thermal rounding of the threshold within which no linewidth is fitted."""
+VAGUE = 0.5
+PASSES = 3
+GRID = 400
+"""Points of the thermal distribution: they hold its mean to 0.05 %."""
+
+
+@dataclass(frozen=True)
+class OscillatorTable:
+    """Figures of an oscillator against current.
+
+    Parameters
+    ----------
+    current : array_like (n,)
+        [A], from free to reference layer.
+    frequency, linewidth : array_like (n,), optional
+        Of the line [Hz]; the full width at half height. Missing ones are nan.
+    power : array_like (n,), optional
+        Delivered into the load [W].
+    frequency_error, linewidth_error, power_error : array_like (n,), optional
+        Standard errors; by default from the scatter.
+    load : float
+        [Ohm].
+    source, sha256 : str
+        Name and hash of the file.
+    notes : tuple of str
+        What was assumed.
+
+    Raises
+    ------
+    DataError
+        If columns differ in length, a figure is in the wrong unit, or a power or width is negative.
+    """
+
+    current: FloatArray
+    frequency: FloatArray | None = None
+    linewidth: FloatArray | None = None
+    power: FloatArray | None = None
+    frequency_error: FloatArray | None = None
+    linewidth_error: FloatArray | None = None
+    power_error: FloatArray | None = None
+    load: float = 50.0
+    source: str = "table"
+    sha256: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        current = np.array(self.current, dtype=float)
+        if current.ndim != 1 or current.size < 3:
+            raise DataError(f"{self.source}: {current.size} currents; three or more are needed")
+        if not np.isfinite(current).all():
+            raise DataError(f"{self.source}: a current is not finite")
+        if np.any(np.abs(current) > 1):
+            raise DataError(
+                f"{self.source}: a current of {np.abs(current).max():g} A is no junction's; in mA? say it with --columns "
+                "'current=1[mA]'"
+            )
+        if np.any(current * current[np.argmax(np.abs(current))] < 0):
+            raise DataError(f"{self.source}: currents of both signs; only one of them excites: give that branch")
+        object.__setattr__(self, "current", current)
+        if all(getattr(self, kind) is None for kind in KINDS):
+            raise DataError(f"{self.source}: neither frequency nor power nor linewidth; one of them is needed")
+        for name in (*KINDS, *(f"{k}_error" for k in KINDS)):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            array = np.array(value, dtype=float)
+            if array.shape != current.shape:
+                raise DataError(f"{self.source}: {name} has {array.size} values, current has {current.size}")
+            bad = np.flatnonzero(array <= 0)
+            if bad.size:
+                k = int(bad[0])
+                hint = "; if the column is in dBm, say so with --columns 'level=3[dBm]'" if name == "power" else ""
+                raise DataError(
+                    f"{self.source}: {name} = {array[k]:g} {UNITS[name.removesuffix('_error')]} at point {k + 1} is not "
+                    f"positive{hint}"
+                )
+            object.__setattr__(self, name, array)
+        if self.frequency is not None:
+            check_frequencies(self.frequency[np.isfinite(self.frequency)], self.source)
+            if self.linewidth is not None and np.nanmin(self.linewidth / self.frequency) > 1:
+                raise DataError(
+                    f"{self.source}: linewidths from {np.nanmin(self.linewidth):g} Hz exceed their frequencies; is the unit "
+                    "right?"
+                )
+        if self.power is not None and np.nanmax(self.power) > 1e-3:
+            raise DataError(
+                f"{self.source}: powers up to {np.nanmax(self.power):g} W are no junction's; in uW or dBm? say it with "
+                "--columns 'power=3[uW]' or 'level=3[dBm]'"
+            )
+
+
+def read_oscillator(
+    path: str | Path, columns: str | Mapping[str, str] | None = None, *, load: float = 50.0
+) -> OscillatorTable:
+    """Read a table of current and frequency, power (W or dBm) or linewidth.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        Text with a column of currents and others; see `ROLES`.
+    columns : str or mapping of str to str, optional
+        Column of each role, such as "current=1[mA],frequency=2[GHz],linewidth=3[MHz],level=4[dBm]".
+    load : float
+        Into which the power was measured [Ohm].
+
+    Raises
+    ------
+    DataError
+        In one line that names what is wrong.
+    """
+    table = read_roles(path, ROLES, columns)
+    found: dict[str, Any] = dict(table.columns)
+    if "current" not in found:
+        raise DataError(f"{table.source}: which column is the current? Name it: --columns 'current=1[mA],frequency=2[GHz]'")
+    if "level" in found:
+        if "power" in found:
+            raise DataError(f"{table.source}: both a power and a level; choose one with --columns")
+        level = found.pop("level")
+        if np.all(level >= 0) and level.max() < 1e-3:
+            raise DataError(
+                f"{table.source}: levels of 0 ... {level.max():g} dBm are 1 mW each; the numbers look like watts: "
+                "--columns 'power=3[W]'"
+            )
+        found["power"] = watts(level)
+    return OscillatorTable(**found, load=load, source=table.source, sha256=table.sha256, notes=table.notes)
+
+
+# -- the law -------------------------------------------------------------------------------------------
+
+
+def emitted(model: AutoOscillator, power: ArrayLike, at: Linear, load: float) -> FloatArray:
+    """Power delivered into a load [W] at an oscillation power p, at the bias points `at`."""
+    swing = np.abs(at.i_cos / at.conductance) * model.cos_u * np.sqrt(np.asarray(power, dtype=float))
+    return delivered_power(swing, 1 / at.conductance, load)
+
+
+def _rounding(model: AutoOscillator) -> float:
+    """Half width of the thermal rounding of the threshold, in supercriticality [1]."""
+    return math.sqrt(2 * model.thermal * (1 + model.q_damping))
+
+
+def _mean_power(model: AutoOscillator, current: FloatArray, exact: bool = True) -> FloatArray:
+    """Thermal mean of the power; away from threshold (or everywhere, for a first look), by its closed form."""
+    zeta = model.zeta(current)
+    width = _rounding(model)
+    below = model.thermal / np.maximum(1 - zeta, width)
+    result = np.where(zeta < 1, below, model.power(current))
+    near = (np.abs(zeta - 1) < 12 * width) & exact
+    if near.any():
+        result[near] = model.mean_power(current[near], GRID)
+    return np.asarray(result)
+
+
+def _predict(
+    model: AutoOscillator, kind: str, current: FloatArray, at: Linear, load: float, exact: bool = True
+) -> FloatArray:
+    if kind == "linewidth":
+        return model.linewidth(current)
+    p = _mean_power(model, current, exact)
+    if kind == "frequency":
+        return np.asarray(model.f_0 + model.f_i * current + model.n_shift * p)
+    return emitted(model, p, at, load)
+
+
+# -- fit -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OscillatorFit:
+    """Fit of a card to tables.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        The oscillator.
+    tables : tuple of OscillatorTable
+        The data.
+    temperature : float
+        [K].
+    scatter : dict of str to float
+        Rms deviation of frequency [Hz], and relative one of power and linewidth [1].
+    skipped : int
+        Linewidths near threshold that were not used.
+    """
+
+    card: ParameterSet
+    tables: tuple[OscillatorTable, ...]
+    temperature: float
+    scatter: dict[str, float]
+    skipped: int
+
+    def predict(self, kind: str, current: ArrayLike, load: float = 50.0) -> FloatArray:
+        """Fitted frequency [Hz], power [W] or linewidth [Hz] at currents [A]."""
+        if kind not in KINDS:
+            raise ParameterError(unknown("figure of an oscillator", kind, KINDS))
+        model = AutoOscillator.from_card(self.card, self.temperature)
+        i = np.asarray(current, dtype=float)
+        assert model.junction is not None
+        return _predict(model, kind, i, model.junction.at(i), load)
+
+    def report(self) -> str:
+        """What was fitted, how well, and what was not determined, as plain text."""
+        card = self.card
+        lines = [f"{card.name}: model {card.model}, {card.provenance.method}", ""]
+        lines += [f"{t.source}: {t.current.size} currents" for t in self.tables]
+        for kind, value in self.scatter.items():
+            text = format_si(value, "Hz") if kind == "frequency" else f"{100 * value:.2g} %"
+            lines.append(f"  {kind:10s} scatters by {text}")
+        if self.skipped:
+            lines.append(f"  {self.skipped} linewidths near threshold are not used")
+        lines += ["", "parameters"]
+        for parameter, value, error in card.table():
+            if error is not None:
+                lines.append(f"  {parameter.name:10s} {format_si(value, parameter.unit, error)}")
+        lines += [f"  correlation of {a} and {b}: {r:+.3f}" for (a, b), r in card.correlations.items() if abs(r) > 0.9]
+        lines += ["", "not determined by the data"]
+        reasons: dict[str, list[str]] = {}
+        for key, why in card.undetermined.items():
+            reasons.setdefault(why, []).append(f"{key} = {card.values[key]:g}")
+        lines += [f"  {', '.join(names)}: {why}" for why, names in reasons.items()]
+        return "\n".join([*lines, *(["", "notes", *(f"  {n}" for n in card.notes)] if card.notes else [])]) + "\n"
+
+    def plot(self, path: str | Path) -> Path:
+        """Draw data and fitted laws to a PNG, SVG or PDF file; the file."""
+        from compact.spectrumplot import plot_oscillator  # matplotlib is slow to import
+
+        return plot_oscillator(self, path)
+
+
+@dataclass(frozen=True)
+class _Points:
+    """One kind of figure of one table."""
+
+    kind: str
+    current: FloatArray
+    value: FloatArray
+    error: FloatArray | None
+    at: Linear
+    load: float
+
+
+def _points(tables: Sequence[OscillatorTable], base: AutoOscillator) -> list[_Points]:
+    assert base.junction is not None
+    found = []
+    for table in tables:
+        for kind in KINDS:
+            value = getattr(table, kind)
+            if value is None:
+                continue
+            good = np.isfinite(value)
+            error = getattr(table, f"{kind}_error")
+            i = table.current[good]
+            found.append(
+                _Points(kind, i, value[good], None if error is None else error[good], base.junction.at(i), table.load)
+            )
+    return found
+
+
+def _deviation(points: _Points, law: FloatArray) -> FloatArray:
+    """Deviation of the data: in hertz for the frequency, logarithmic for powers and widths, which are positive."""
+    if points.kind == "frequency":
+        return points.value - law
+    return np.asarray(np.log(points.value) - np.log(np.maximum(law, 1e-300)))
+
+
+def fit_oscillator(
+    tables: Sequence[OscillatorTable],
+    *,
+    card: ParameterSet | None = None,
+    name: str | None = None,
+    vary: Iterable[str] | None = None,
+    temperature: float | None = None,
+    citation: str = "",
+) -> OscillatorFit:
+    """Fit an auto-oscillator to tables of one device.
+
+    Parameters
+    ----------
+    tables : sequence of OscillatorTable
+        The data.
+    card : ParameterSet, optional
+        What is known of the device: conduction above all, and values for what is not fitted.
+    name : str, optional
+        Name of the card.
+    vary : iterable of str, optional
+        What may be fitted, by default all of `FREE` that the kinds of data can tell.
+    temperature : float, optional
+        [K], by default t_nom of the card.
+    citation : str
+        Publication of the data.
+
+    Returns
+    -------
+    OscillatorFit
+
+    Raises
+    ------
+    DataError
+        If there are fewer points than parameters, or nothing tells a threshold.
+    ParameterError
+        For a name that is not allowed.
+    """
+    if not tables:
+        raise DataError("no table to fit")
+    base = card or ParameterSet(MODEL, "assumed")
+    if base.model != MODEL:
+        raise ParameterError(f"card '{base.name}' is of model {base.model}; a card of {MODEL} is needed")
+    kelvin = float(temperature or base.values["t_nom"])
+    wanted = FREE if vary is None else tuple(vary)
+    for key in wanted:
+        if key not in FREE:
+            raise ParameterError(unknown("parameter that is fitted", key, FREE))
+    base = base.replace(t_nom=kelvin, **_guess(tables, base, wanted))
+    points = _points(tables, AutoOscillator.from_card(base, kelvin))
+    kinds = {p.kind for p in points}
+    names = [k for k in FREE if k in wanted and (k not in NEEDS or kinds & set(NEEDS[k]))]
+    undetermined = {
+        k: f"needs {' or '.join(NEEDS[k])} against current; assumed" for k in FREE if k in NEEDS and not kinds & set(NEEDS[k])
+    }
+    undetermined |= {k: "held" for k in FREE if k not in wanted}
+    total = sum(p.value.size for p in points)
+    if total < len(names) + 2:
+        raise DataError(f"{tables[0].source}: {total} figures are too few for {len(names)} parameters ({', '.join(names)})")
+
+    result, sigma, used = _solve(points, base, names, kelvin)
+    while vague := _vague(result, names, base, points):
+        key, text = vague
+        undetermined[key] = f"the data leave it open ({text}); assumed"
+        names.remove(key)
+        if not names:
+            raise DataError(f"{tables[0].source}: the data determine no parameter of an oscillator")
+        result, sigma, used = _solve(points, base, names, kelvin)
+    values = _values(result.params.valuesdict(), base)
+    fitted = base.replace(None, **values)
+    model = AutoOscillator.from_card(fitted, kelvin)
+    excess = math.sqrt(max(result.redchi, 1.0))
+    stderr, plain = {}, [n.removeprefix("log_") for n in result.var_names]
+    for key, full in zip(plain, result.var_names, strict=True):
+        stderr[key] = float(result.params[full].stderr) * excess * (abs(values[key]) if full.startswith("log_") else 1.0)
+    root = np.sqrt(np.diag(result.covar))
+    sign = {k: math.copysign(1.0, values[k]) for k in plain}
+    correlations = {
+        (plain[b], plain[a]): float(
+            np.clip(result.covar[a, b] / (root[a] * root[b]) * sign_of(plain[a], sign) * sign_of(plain[b], sign), -1, 1)
+        )
+        for a in range(len(plain))
+        for b in range(a)
+    }
+    for declared in fitted.definition.declared_parameters:
+        if declared.scope == "model" and declared.name not in {*stderr, *undetermined}:
+            undetermined[declared.name] = "tables of frequency, power and linewidth do not show it"
+    scatter = {}
+    for kind in KINDS:
+        left = [_deviation(p, _predict(model, kind, p.current, p.at, p.load))[u] for p, u in zip(points, used, strict=True)
+                if p.kind == kind]  # fmt: skip
+        if left and sum(x.size for x in left):
+            scatter[kind] = float(np.sqrt(np.mean(np.concatenate(left) ** 2)))
+    skipped = sum(int((~u).sum()) for u in used)
+    notes = [n for t in tables for n in t.notes]
+    if result.redchi > 2 and any(p.error is not None for p in points):
+        notes.append(f"the data scatter {excess:.2g} times more about the law than their errors say")
+    if not (model.zeta(np.concatenate([p.current for p in points])) < 1).any():
+        notes.append("no data below threshold")
+    digest = hashlib.sha256("".join(t.sha256 for t in tables).encode()).hexdigest() if tables[0].sha256 else ""
+    quality = {f"rms_{k}": v for k, v in scatter.items()} | {"reduced_chi_squared": float(result.redchi)}
+    found = dataclasses.replace(
+        fitted, name=name or _stem(tables[0].source), stderr=stderr, correlations=correlations,
+        undetermined=undetermined, notes=tuple(dict.fromkeys(notes)), derived={},
+        provenance=Provenance(
+            source=", ".join(t.source for t in tables), sha256=tables[0].sha256 if len(tables) == 1 else digest,
+            date=datetime.date.today().isoformat(), citation=citation, quality=quality,
+            method=f"{', '.join(k for k in KINDS if k in kinds)} against current, least squares",
+        ),
+    )  # fmt: skip
+    return OscillatorFit(found, tuple(tables), kelvin, scatter, skipped)
+
+
+def sign_of(name: str, sign: Mapping[str, float]) -> float:
+    """Sign by which the correlation of a logarithm turns into that of the value."""
+    return sign[name] if name in LOGARITHMIC else 1.0
+
+
+def _stem(source: str) -> str:
+    stem = re.sub(r"[^a-z0-9]+", "_", Path(source).stem.lower()).strip("_") or "oscillator"
+    return (stem if stem[:1].isalpha() else f"fit_{stem}")[:60]
+
+
+def _values(raw: Mapping[str, float], base: ParameterSet) -> dict[str, float]:
+    return {
+        k.removeprefix("log_"): math.copysign(math.exp(v), base.values[k[4:]]) if k.startswith("log_") else v
+        for k, v in raw.items()
+    }
+
+
+def _guess(tables: Sequence[OscillatorTable], base: ParameterSet, wanted: Sequence[str]) -> dict[str, float]:
+    """Where the fit starts, from the shapes of the curves."""
+    current = np.concatenate([t.current for t in tables])
+    sign = math.copysign(1.0, current[np.argmax(np.abs(current))])
+    low, high = float(np.abs(current).min()), float(np.abs(current).max())
+    guess: dict[str, float] = {}
+    i_th = max(low, 0.5 * high)
+    for table in tables:
+        i = np.abs(table.current)
+        if table.power is not None:
+            order = np.argsort(i)
+            p = table.power[order] / np.maximum(i[order], 1e-30) ** 2
+            rise = np.flatnonzero(p > 0.15 * np.nanmax(p))
+            i_th = max(float(i[order][rise[0]]), 0.02 * high)
+        elif table.linewidth is not None:
+            order = np.argsort(i)
+            w, x = table.linewidth[order], i[order]
+            # The width falls towards threshold from below: its steepest relative fall is there.
+            fall = np.diff(np.log(w)) / np.maximum(np.diff(x), 1e-30)
+            if fall.size and fall.min() < 0:
+                i_th = float(x[1 + int(np.argmin(fall))])
+    guess["i_th"] = sign * max(i_th, 1e-9)
+    for table in tables:
+        i = np.abs(table.current)
+        if table.frequency is not None:
+            good = np.isfinite(table.frequency)
+            guess["f_0"] = float(table.frequency[good][np.argmin(i[good])])
+            above = good & (i > i_th)
+            if above.sum() >= 2:
+                change = float(table.frequency[above][np.argmax(i[above])]) - guess["f_0"]
+                guess["n_shift"] = change / max((high / i_th - 1) / (high / i_th + 1), 0.05)
+        if table.linewidth is not None:
+            good = np.isfinite(table.linewidth)
+            first = float(table.linewidth[good][np.argmin(i[good])])
+            below = 1 - float(i[good].min()) / i_th
+            if below > 0.1:
+                guess["gamma_g"] = math.pi * first / below
+    f_0 = guess.get("f_0", base.values["f_0"])
+    guess["gamma_g"] = min(guess.get("gamma_g", base.values["gamma_g"]), 0.9 * f_0)
+    guess["q_damping"], guess["f_i"] = 1.0, 0.0
+    return {k: v for k, v in guess.items() if k in wanted} | ({"f_0": f_0} if "f_0" in wanted else {})
+
+
+def _parameters(base: ParameterSet, names: Sequence[str], start: Mapping[str, float]) -> lmfit.Parameters:
+    parameters = lmfit.Parameters()
+    for key in names:
+        declared = base.definition.parameter(key)
+        value = start.get(key, base.values[key])
+        if key in LOGARITHMIC:
+            low = math.log(max(declared.low, 1e-30)) if declared.low > 0 else math.log(1e-12 if key == "i_th" else 1e-4)
+            parameters.add(f"log_{key}", math.log(abs(value)), min=low, max=math.log(declared.high))
+        else:
+            parameters.add(key, value, min=declared.low, max=declared.high)
+    return parameters
+
+
+def _solve(
+    points: list[_Points], base: ParameterSet, names: Sequence[str], kelvin: float
+) -> tuple[Any, dict[str, float], list[NDArray[np.bool_]]]:
+    """Fit; where no errors are given their size follows from the scatter, kind by kind, in some passes."""
+    template = AutoOscillator.from_card(base, kelvin)
+    area = (base.values["diameter"] / base.values["diameter_ref"]) ** 2
+    power = {"i_th": 1, "energy": 1, "f_i": -1}
+    sigma = {"frequency": 2e-3 * base.values["f_0"], "power": 0.1, "linewidth": 0.2}
+    kinds = {p.kind for p in points}
+
+    def model_of(raw: Mapping[str, float]) -> AutoOscillator:
+        values = _values(raw, base)
+        return dataclasses.replace(template, **{k: v * area ** power.get(k, 0) for k, v in values.items()})
+
+    def deviations(raw: Mapping[str, float], used: list[NDArray[np.bool_]], exact: bool = True) -> list[FloatArray]:
+        model = model_of(raw)
+        left = []
+        for p, u in zip(points, used, strict=True):
+            d = _deviation(p, _predict(model, p.kind, p.current, p.at, p.load, exact))
+            if p.error is None:
+                d = d / sigma[p.kind]
+            else:
+                d = d / (p.error if p.kind == "frequency" else p.error / p.value)
+            left.append(np.where(u, d, 0.0))
+        return left
+
+    def away(raw: Mapping[str, float]) -> list[NDArray[np.bool_]]:
+        model = model_of(raw)
+        width = max(NEAR * _rounding(model), 0.02)
+        found = []
+        for p in points:
+            zeta = model.zeta(p.current)
+            keep = np.ones(p.current.shape, dtype=bool)
+            if p.kind == "linewidth":
+                law = model.linewidth(p.current)
+                keep = (np.abs(zeta - 1) > width) & (law < 0.3 * model.relaxation_rate(p.current) / (2 * math.pi) * 2)
+                keep |= (zeta < 1) & (np.abs(zeta - 1) > width)
+            found.append(keep)
+        return found
+
+    every = [np.ones(p.current.shape, dtype=bool) for p in points]
+    best: Any = None
+    shift, i_th = base.values["n_shift"], base.values["i_th"]
+    energies = (base.values["energy"],) if "energy" not in names else (1e-19, 1e-18, 1e-17)
+    for factor in (1.0, 0.7, 1.3):
+        for energy in energies:
+            start = {"i_th": i_th * factor, "n_shift": shift, "energy": energy}
+            parameters = _parameters(base, names, start)
+            _scale_start(parameters, points, model_of)
+            used = away(parameters.valuesdict()) if kinds != {"frequency"} else every
+            if sum(int(u.sum()) for u in used) < len(names) + 1:
+                used = every
+            trial = lmfit.minimize(
+                lambda p, used=used: np.arctan(np.concatenate(deviations(p.valuesdict(), used, False)) / 5) * 5, parameters,
+                method="least_squares", max_nfev=80, x_scale="jac",
+            )  # fmt: skip
+            # Points left out must not make a start look good.
+            count = sum(int(u.sum()) for u in used)
+            score = float(trial.chisqr) / max(count - len(names), 1)
+            if best is None or score < best[0]:
+                best = score, trial
+    result = best[1]
+    used = every
+    for _ in range(PASSES):
+        raw = result.params.valuesdict()
+        used = away(raw) if kinds != {"frequency"} else every
+        left = deviations(raw, used)
+        for kind in kinds:
+            mine = [d[u] for p, d, u in zip(points, left, used, strict=True) if p.kind == kind and p.error is None]
+            count = sum(x.size for x in mine)
+            if count > 3:
+                free = max(count - len(names) * count / max(sum(int(u.sum()) for u in used), 1), 1.0)
+                sigma[kind] *= math.sqrt(max(float(np.sum(np.concatenate(mine) ** 2)) / free, 1e-12))
+        result = lmfit.minimize(
+            lambda p: np.concatenate([d[u] for d, u in zip(deviations(p.valuesdict(), used), used, strict=True)]),
+            result.params, method="least_squares", max_nfev=60, x_scale="jac", xtol=1e-6, ftol=1e-6,
+        )  # fmt: skip
+    return result, sigma, used
+
+
+def _scale_start(parameters: lmfit.Parameters, points: list[_Points], model_of: Any) -> None:
+    """Start `cos_u` where the powers have the right size."""
+    if "log_cos_u" not in parameters:
+        return
+    model = model_of(parameters.valuesdict())
+    ratios = [np.median(np.log(p.value) - np.log(np.maximum(_predict(model, p.kind, p.current, p.at, p.load, False), 1e-300)))
+              for p in points if p.kind == "power"]  # fmt: skip
+    value = parameters["log_cos_u"].value + float(np.mean(ratios)) / 2
+    parameters["log_cos_u"].set(value=min(max(value, parameters["log_cos_u"].min), parameters["log_cos_u"].max))
+
+
+def _vague(result: Any, names: Sequence[str], base: ParameterSet, points: list[_Points]) -> tuple[str, str] | None:
+    """The parameter that is least determined, if one is not, and how."""
+    values = _values(result.params.valuesdict(), base)
+    f_0 = values.get("f_0", base.values["f_0"])
+    top = max(float(np.abs(p.current).max()) for p in points)
+    scale = {
+        "f_0": f_0, "f_i": max(abs(values.get("f_i", 0.0)), 0.05 * f_0 / top),
+        "n_shift": max(abs(values.get("n_shift", 0.0)), 0.05 * f_0), "q_damping": 2 * (1 + values.get("q_damping", 1.0)),
+    }  # fmt: skip
+    worst: tuple[float, str, str] | None = None
+    excess = math.sqrt(max(result.redchi, 1.0))
+    for key in names:
+        parameter = result.params[f"log_{key}" if key in LOGARITHMIC else key]
+        error = math.inf if parameter.stderr is None else parameter.stderr * excess
+        relative = error / scale.get(key, 1.0)
+        near = min(abs(parameter.value - parameter.min), abs(parameter.max - parameter.value)) < 1e-6 * (
+            1 + abs(parameter.value)
+        )
+        text = "at its limit" if near else f"error {100 * min(relative, 99.0):.0f} % of its size"
+        if (near or not relative < VAGUE) and (worst is None or relative > worst[0]):
+            worst = relative, key, text
+    return None if worst is None else (worst[1], worst[2])
