@@ -12,31 +12,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from compact.data import Loop, read_loops
 from compact.errors import DataError
-from compact.fitting import REASONS, _combine, _name
-from compact.loopfit import _persistence, fit_shape
+from compact.fitting import _combine, _name
+from compact.loopfit import fit_shape
 from compact.loopmodel import LoopFit, LoopModel
 from compact.loops import LoopShape, analyse_loop
+from compact.manyfit import DEVICE, Problem, Solution, at_limits, criterion, others_undetermined, solution
 from compact.models import get_model
 from compact.parameters import ParameterSet, Provenance
 from compact.pulsed import PulsedJunction
 from compact.switching import History
 from compact.units import format_si
 
-__all__ = ["DEVICE", "GradualFit", "GradualLoop", "Transform", "fit_gradual", "loop_problem", "predict_loop"]
+__all__ = ["GradualFit", "GradualLoop", "fit_gradual", "loop_problem", "predict_loop"]
 
 FloatArray = NDArray[np.float64]
 
-DEVICE = ("ic_p2ap", "ic_ap2p", "width_p2ap", "width_ap2p", "skew_p2ap", "skew_ap2p", "delta", "h_bias")
-"""Parameters of `multidomain` that loops may determine."""
-POSITIVE = frozenset({"ic_p2ap", "ic_ap2p", "width_p2ap", "width_ap2p", "delta"})
-LIMITS: dict[str, tuple[float, float]] = {
-    "delta": (4.0, 1e3), "width_p2ap": (1e-3, 1.0), "width_ap2p": (1e-3, 1.0), "ic_p2ap": (1e-9, 10.0),
-    "ic_ap2p": (1e-9, 10.0), "skew_p2ap": (-2.5, 2.5), "skew_ap2p": (-2.5, 2.5), "h_bias": (-0.7, 0.7),
-}  # fmt: skip
 BIAS = {"v_h": "roll", "tmr_slope": "tmr_slope", "g_slope": "g_slope", "g_curv": "g_curv"}
 """Parameters of the bias dependence, and their names in the model of a loop."""
 MISS = 1e3
@@ -45,38 +38,10 @@ SEPARATE = 1.5
 """Least ratio of the longest pulse width to the shortest from which loops tell the barrier."""
 DEFAULT_WIDTH = 1.0
 """Pulse width where none is known [s]."""
+ONE_WIDTH = "loops at one pulse width tell it from the critical currents only together; give loops at two or more"
+NO_FIELD = "the loops are described as well without it"
 ROUNDS = 2
 """Fits, each with the conduction that the one before found."""
-
-
-@dataclass(frozen=True)
-class Transform:
-    """Parameters as a fit sees them: logarithms of those that are positive.
-
-    Parameters
-    ----------
-    names : tuple of str
-        The parameters that are fitted.
-    """
-
-    names: tuple[str, ...]
-
-    def inside(self, values: Mapping[str, float]) -> FloatArray:
-        """Point of the fit from values."""
-        return np.array([math.log(values[n]) if n in POSITIVE else values[n] for n in self.names])
-
-    def outside(self, point: FloatArray) -> dict[str, float]:
-        """Values at a point of the fit."""
-        return {n: float(np.exp(x)) if n in POSITIVE else float(x) for n, x in zip(self.names, point, strict=True)}
-
-    def bounds(self) -> tuple[FloatArray, FloatArray]:
-        """Lower and upper bounds of the fit."""
-        low, high = (self.inside({n: LIMITS[n][k] for n in self.names}) for k in (0, 1))
-        return low, high
-
-    def slopes(self, values: Mapping[str, float]) -> FloatArray:
-        """Change of each value with that of the fit's parameter."""
-        return np.array([values[n] if n in POSITIVE else 1.0 for n in self.names])
 
 
 @dataclass(frozen=True)
@@ -172,11 +137,15 @@ class _Part:
         self.shape = analyse_loop(loop)
         self.first = fit_shape(self.shape, get_model("mtj"))
         self.problem = loop_problem(self.shape)
+        self.drive, self.by_voltage = self.shape.drive, self.problem.by_voltage
         self.width = loop.pulse_width or DEFAULT_WIDTH
         found = self.first
         start = {"r_p": found.values["r_p"], "tmr": found.values["tmr"], "drift": 0.0, "offset": 0.0}
         start |= {"slope_p": 0.0, "slope_ap": 0.0} | {n: v for n, (v, _) in found.nuisance.items()}
-        self.free = ["r_p", "tmr", *(n for n in found.nuisance if n != "start")]
+        # Between pulses a device is read at one bias: plateaus slope with the state, not with the drive.
+        aside = {"start"} | ({"slope_p", "slope_ap"} if loop.pulse_width else set())
+        start |= dict.fromkeys(aside, 0.0)
+        self.free = ["r_p", "tmr", *(n for n in found.nuisance if n not in aside)]
         if self.problem.tunnelling:
             for public, own in BIAS.items():
                 start[own] = 1 / found.values["v_h"] ** 2 if public == "v_h" else found.values[public]
@@ -200,66 +169,6 @@ class _Part:
 
     def fraction(self, junction: PulsedJunction) -> FloatArray:
         return junction.fraction(self.shape.drive, self.width, self.begin)
-
-
-class _Problem:
-    """Several loops of one device."""
-
-    def __init__(self, parts: Sequence[_Part], base: Mapping[str, float], names: tuple[str, ...]):
-        self.parts, self.base, self.transform = parts, dict(base), Transform(names)
-        self.by_voltage = parts[0].problem.by_voltage
-        self.reach = max(float(np.abs(p.shape.drive).max()) for p in parts)
-        self.cuts = np.cumsum([len(names), *(len(p.free) for p in parts)])
-
-    def split(self, point: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
-        own = np.split(point, self.cuts[:-1])
-        return own[0], [x * p.scale for x, p in zip(own[1:], self.parts, strict=True)]
-
-    def fractions(self, device: FloatArray) -> list[FloatArray]:
-        junction = PulsedJunction(self.base | self.transform.outside(device), self.reach, self.by_voltage)
-        return [p.fraction(junction) for p in self.parts]
-
-    def residual(self, point: FloatArray) -> FloatArray:
-        device, own = self.split(point)
-        return np.concatenate(
-            [p.left(f, x) for p, f, x in zip(self.parts, self.fractions(device), own, strict=True)]
-        )
-
-    def jacobian(self, point: FloatArray) -> FloatArray:
-        """Central differences; the instrument of a loop moves that loop alone."""
-        device, own = self.split(point)
-        middle = self.fractions(device)
-        columns = []
-        for k in range(len(device)):
-            step = np.zeros(len(device))
-            step[k] = 1e-4
-            both = [self.fractions(device + s * step) for s in (1, -1)]
-            ends = [
-                np.concatenate([p.left(f, x) for p, f, x in zip(self.parts, fs, own, strict=True)]) for fs in both
-            ]
-            columns.append((ends[0] - ends[1]) / 2e-4)
-        total = sum(len(p.sigma) for p in self.parts)
-        at = 0
-        for part, fraction, x in zip(self.parts, middle, own, strict=True):
-            rows = slice(at, at + len(part.sigma))
-            at = rows.stop
-            for k in range(len(x)):
-                step = np.zeros(len(x))
-                step[k] = 1e-5 * part.scale[k]
-                column = np.zeros(total)
-                column[rows] = (part.left(fraction, x + step) - part.left(fraction, x - step)) / 2e-5
-                columns.append(column)
-        return np.stack(columns, axis=1)
-
-    def solve(self, start: Mapping[str, float]) -> Any:
-        low, high = self.transform.bounds()
-        begin = np.clip(self.transform.inside(start), low + 1e-6, high - 1e-6)
-        own = [p.point / p.scale for p in self.parts]
-        free = np.full(sum(len(x) for x in own), np.inf)
-        return least_squares(
-            self.residual, np.concatenate([begin, *own]), self.jacobian, xtol=1e-9, ftol=1e-9, gtol=1e-9, max_nfev=60,
-            bounds=(np.concatenate([low, -free]), np.concatenate([high, free])), x_scale="jac",
-        )  # fmt: skip
 
 
 def _start(parts: Sequence[_Part], base: Mapping[str, float], several: bool) -> dict[str, float]:
@@ -325,7 +234,6 @@ def fit_gradual(
     ParameterError
         For a known value that is not allowed.
     """
-    device = get_model("multidomain")
     read, asked = _read(loops), _read(predict)
     if not read:
         raise DataError("no loop was given")
@@ -333,7 +241,8 @@ def fit_gradual(
         count = len(read) + len(asked)
         if len(pulse_widths) != count or not all(math.isfinite(w) and w > 0 for w in pulse_widths):
             raise DataError(f"{count} loops need as many positive pulse widths, not {list(pulse_widths)}")
-        both = [dataclasses.replace(x, pulse_width=float(w)) for x, w in zip([*read, *asked], pulse_widths, strict=True)]
+        pairs = zip([*read, *asked], pulse_widths, strict=True)
+        both = [dataclasses.replace(x, pulse_width=float(w)) for x, w in pairs]
         read, asked = both[: len(read)], both[len(read) :]
     hashes = [(x.sha256, x.source) for x in [*read, *asked] if x.sha256]
     if len(set(hashes)) < len(hashes):
@@ -351,7 +260,7 @@ def fit_gradual(
             f"{base['tau_0']:.3g} s; switching is then not thermally activated"
         )
     chosen, problem, result = _choose(parts, base, given, several)
-    card, covariance = _card(problem, result, chosen, given, several, name or _name([p.shape.loop.source for p in parts]))
+    card = _card(problem, result, chosen, given, several, name or _name([p.shape.loop.source for p in parts]))
     fitted = problem.transform.outside(problem.split(result.x)[0])
     junction = PulsedJunction(problem.base | fitted, problem.reach, problem.by_voltage)
     found = tuple(
@@ -359,7 +268,6 @@ def fit_gradual(
         for p, x in zip(parts, problem.split(result.x)[1], strict=True)
         for f in [p.fraction(junction)]
     )
-    del covariance, device
     return GradualFit(card, found, tuple(predict_loop(card, loop) for loop in asked))
 
 
@@ -370,12 +278,12 @@ def _read(loops: Loop | str | Path | Iterable[Loop | str | Path]) -> list[Loop]:
 
 def _choose(
     parts: Sequence[_Part], base: Mapping[str, float], given: Mapping[str, float], several: bool
-) -> tuple[dict[str, float], _Problem, Any]:
+) -> tuple[dict[str, float], Problem, Any]:
     """Fit with and without a stray field, with equal and growing barriers, and take what the data support."""
     always = tuple(n for n in DEVICE if n not in given and n not in ("delta", "h_bias"))
     extra = tuple(n for n in ("delta", "h_bias") if several and n not in given)
     powers = [base["barrier_power"]] if not several or "barrier_power" in given else [1.0, 0.0]
-    best: tuple[float, dict[str, float], _Problem, Any] | None = None
+    best: tuple[float, dict[str, float], Problem, Any] | None = None
     start = {**_start(parts, base, several and "delta" not in given), **{n: v for n, v in given.items() if n in DEVICE}}
     for power in powers:
         for names in [always + extra] if "h_bias" not in extra else [always + extra, always + extra[:-1]]:
@@ -384,24 +292,18 @@ def _choose(
             if "h_bias" not in names:
                 begin = {**begin, "h_bias": base["h_bias"]}
             for _ in range(ROUNDS):
-                problem = _Problem(parts, values | {n: begin[n] for n in DEVICE if n not in names}, names)
+                problem = Problem(parts, values | {n: begin[n] for n in DEVICE if n not in names}, names)
                 result = problem.solve(begin)
                 device, own = problem.split(result.x)
                 begin = {**begin, **problem.transform.outside(device)}
                 for part, x in zip(parts, own, strict=True):
                     part.point = x
                 values |= _conduction(parts)
-            score = _criterion(result)
+            score = criterion(result)
             if best is None or score < best[0] - 1e-9:
                 best = (score, {"barrier_power": power}, problem, result)
     assert best is not None
     return best[1], best[2], best[3]
-
-
-def _criterion(result: Any) -> float:
-    """Akaike's criterion for small samples, the noise estimated from the residuals."""
-    n, k = len(result.fun), len(result.x) + 1
-    return n * math.log(2 * result.cost / n) + 2 * k + 2 * k * (k + 1) / max(n - k - 1, 1)
 
 
 def _conduction(parts: Sequence[_Part]) -> dict[str, float]:
@@ -415,75 +317,43 @@ def _conduction(parts: Sequence[_Part]) -> dict[str, float]:
 
 
 def _card(
-    problem: _Problem, result: Any, chosen: Mapping[str, float], given: Mapping[str, float], several: bool, name: str
-) -> tuple[ParameterSet, FloatArray]:
+    problem: Problem, result: Any, chosen: Mapping[str, float], given: Mapping[str, float], several: bool, name: str
+) -> ParameterSet:
     """Card of a device from the fit of its loops."""
-    device, own = problem.split(result.x)
-    names = problem.transform.names
-    values = problem.transform.outside(device)
-    n, k = len(result.fun), len(result.x)
-    try:
-        covariance = np.linalg.inv(result.jac.T @ result.jac)
-    except np.linalg.LinAlgError:
-        raise DataError("the loops do not determine the distribution: more points within the transitions") from None
-    reduced = 2 * result.cost / max(n - k, 1)
-    factor = max(_persistence(x) for x in np.split(result.fun, np.cumsum([len(p.sigma) for p in problem.parts])[:-1]))
-    covariance = covariance * max(reduced, 1e-12) * factor**2
-    errors = np.sqrt(np.diag(covariance))
-    slopes = problem.transform.slopes(values)
-    stderr = {m: float(e * s) for m, e, s in zip(names, errors, slopes, strict=False)}
-    correlation = covariance / np.outer(errors, errors)
-    pairs = {
-        (a, b): float(np.clip(correlation[i, j], -1, 1))
-        for i, a in enumerate(names) for j, b in enumerate(names) if i < j
-    }  # fmt: skip
+    solved = solution(problem, result)
+    stderr, parts = dict(solved.stderr), [p for p in problem.parts if isinstance(p, _Part)]
     undetermined: dict[str, str] = {}
     conduction: dict[str, float] = {}
     for parameter in ("r_p", "tmr", *BIAS):
-        inner = BIAS.get(parameter, parameter)
-        found = []
-        for p, x, at in zip(problem.parts, own, problem.cuts[:-1], strict=True):
-            if inner in p.free:
-                j = p.free.index(inner)
-                value, error = float(x[j]), float(errors[at + j] * p.scale[j])
-                if parameter == "v_h" and value > 0:
-                    value, error = value**-0.5, 0.5 * value**-1.5 * error
-                found.append((value, error))
+        found = [own[BIAS.get(parameter, parameter)] for own in solved.own if BIAS.get(parameter, parameter) in own]
+        if parameter == "v_h":
+            found = [(x**-0.5, 0.5 * x**-1.5 * e) for x, e in found if x > 0]
         if found:
             conduction[parameter], stderr[parameter] = _combine(found)
         else:
-            why = (p.first.undetermined.get(parameter) for p in problem.parts)
+            why = (p.first.undetermined.get(parameter) for p in parts)
             undetermined[parameter] = next((w for w in why if w), "held fixed in the fit")
             conduction[parameter] = problem.base[parameter]
     if conduction.get("g_slope", 0.0) ** 2 > 3.8 * conduction.get("g_curv", 0.0):
         conduction["g_curv"] = conduction["g_slope"] ** 2 / 3.8
-    model = get_model("multidomain")
     for parameter in ("delta", "h_bias"):
-        if parameter not in names and parameter not in given:
-            undetermined[parameter] = (
-                "loops at one pulse width tell it from the critical currents only together; give loops at two or more"
-                if not several else "the loops are described as well without it"
-            )  # fmt: skip
-    for p in model.parameters:
-        if p.scope == "model" and p.name not in {*stderr, *given, *undetermined, *chosen} and p.name not in DEVICE:
-            undetermined[p.name] = {
-                "tau_0": "loops tell it from the barrier only over many decades of pulse width",
-                "exponent": "loops far below the critical current do not tell how the barrier falls",
-                "barrier_power": "loops at one pulse width do not tell the barriers of easy and hard domains apart",
-            }.get(p.name, REASONS.get(p.name, "a hysteresis loop does not show it"))
-    loops = [p.shape.loop for p in problem.parts]
-    heights = [abs(p.shape.height) for p in problem.parts]
-    left = np.split(result.fun, np.cumsum([len(p.sigma) for p in problem.parts])[:-1])
-    rms = [float(np.sqrt(np.mean((x * p.sigma) ** 2)) / h) for x, p, h in zip(left, problem.parts, heights, strict=True)]
+        if parameter not in problem.transform.names and parameter not in given:
+            undetermined[parameter] = NO_FIELD if several else ONE_WIDTH
+    undetermined |= others_undetermined({*stderr, *given, *undetermined, *chosen})
+    loops = [p.shape.loop for p in parts]
+    left = np.split(result.fun, np.cumsum([len(p.sigma) for p in parts])[:-1])
+    rms = [
+        float(np.sqrt(np.mean((x * p.sigma) ** 2)) / abs(p.shape.height)) for x, p in zip(left, parts, strict=True)
+    ]
     quality = {
-        "points": float(n), "loops": float(len(loops)), "rms_over_height": float(np.sqrt(np.mean(np.square(rms)))),
-        "rms_over_height_worst": max(rms), "reduced_chi2": float(reduced),
+        "points": float(len(result.fun)), "loops": float(len(loops)),
+        "rms_over_height": float(np.sqrt(np.mean(np.square(rms)))), "rms_over_height_worst": max(rms),
+        "reduced_chi2": solved.reduced,
     }  # fmt: skip
-    reach = problem.reach if not problem.by_voltage else math.nan
-    card = ParameterSet(
+    return ParameterSet(
         "multidomain", name,
-        {**given, **chosen, **{m: problem.base[m] for m in DEVICE}, **values, **conduction},
-        stderr=stderr, correlations=pairs,
+        {**given, **chosen, **{m: problem.base[m] for m in DEVICE}, **solved.values, **conduction},
+        stderr=stderr, correlations=solved.correlations,
         provenance=Provenance(
             source=", ".join(dict.fromkeys(x.source for x in loops)),
             sha256=" ".join(dict.fromkeys(x.sha256 for x in loops if x.sha256)),
@@ -492,33 +362,28 @@ def _card(
             quality=quality,
         ),
         undetermined=undetermined,
-        notes=tuple(_notes(problem, values, chosen, several, reach, stderr)),
+        notes=tuple(_notes(problem, parts, solved, chosen, several)),
     )  # fmt: skip
-    return card, covariance
 
 
 def _notes(
-    problem: _Problem, values: Mapping[str, float], chosen: Mapping[str, float], several: bool, reach: float,
-    stderr: Mapping[str, float],
-) -> list[str]:  # fmt: skip
+    problem: Problem, parts: Sequence[_Part], solved: Solution, chosen: Mapping[str, float], several: bool
+) -> list[str]:
     notes: list[str] = []
-    for part in problem.parts:
+    for part in parts:
         notes += [*part.shape.loop.notes, *part.shape.notes]
         if part.shape.loop.pulse_width is None:
-            notes.append(f"{part.shape.loop.source}: no pulse width is known; {DEFAULT_WIDTH:g} s at each point assumed")
+            notes.append(
+                f"{part.shape.loop.source}: no pulse width is known; {DEFAULT_WIDTH:g} s at each point assumed"
+            )
     if several:
-        kind = "one barrier for all domains" if chosen["barrier_power"] == 0 else (
-            f"barriers that grow with the switching current to the power {chosen['barrier_power']:g}"
-        )  # fmt: skip
-        notes.append(f"{kind} describe the loops best")
-    if math.isfinite(reach):
-        share = max(reach / values[k] for k in values if k.startswith("ic_"))
+        grow = f"barriers that grow with the switching current to the power {chosen['barrier_power']:g}"
+        notes.append(f"{grow if chosen['barrier_power'] else 'one barrier for all domains'} describe the loops best")
+    if not problem.by_voltage:
+        share = max(problem.reach / solved.values.get(k, problem.base[k]) for k in ("ic_p2ap", "ic_ap2p"))
         if share < 0.9:
             notes.append(f"critical currents are extrapolated: the sweeps reach {share:.2g} of them")
-    for n in stderr:
-        if n in LIMITS and n in values and not LIMITS[n][0] * 1.01 < values[n] < LIMITS[n][1] * 0.99 and n != "h_bias":
-            notes.append(f"{n} = {values[n]:g} is at the limit of what is allowed")
-    return list(dict.fromkeys(notes))
+    return list(dict.fromkeys([*notes, *at_limits(solved)]))
 
 
 def predict_loop(card: ParameterSet, loop: Loop) -> GradualLoop:

@@ -117,7 +117,7 @@ class PulsedJunction:
 
     def __post_init__(self) -> None:
         model = get_model("multidomain")
-        values = {**model.complete(self.values), "temperature": self.temperature or 0.0}
+        values = dict(model.complete(self.values))
         values["temperature"] = self.temperature or values["t_nom"]
         top = self.reach
         if not top > 0:
@@ -126,8 +126,8 @@ class PulsedJunction:
         if not self.by_voltage:
             high = self.reach * values["r_p"] * (1 + values["tmr"])
             for _ in range(60):
-                least = min(abs(float(model.evaluate("i", {**values, **ends[-1], "v_fl_rl": s * high}))) for s in (1, -1))
-                if least > self.reach:
+                both = model.evaluate("i", {**values, **ends[-1], "v_fl_rl": np.array([-high, high])})
+                if np.abs(both).min() > self.reach:
                     break
                 high *= 1.3
             else:
@@ -190,7 +190,7 @@ class PulsedJunction:
         model = get_model("multidomain")
         p, x = np.broadcast_arrays(np.asarray(fraction, dtype=float), np.asarray(drive, dtype=float))
         values = self._values  # type: ignore[attr-defined]
-        cosines = {s: 2 * p - 1 for s in STATES}
+        cosines = dict.fromkeys(STATES, 2 * p - 1)
         if self.by_voltage:
             volts = np.where(x == 0, 1e-9, x)
             return np.asarray(volts / model.evaluate("i", {**values, **cosines, "v_fl_rl": volts}))
