@@ -229,21 +229,19 @@ class _Circuit:
     ) -> None:
         volts, states = self._volts(instance, x), self._states(instance, dynamic)
         names = tuple(c.name for c in instance.model.currents)
-        for index, current in enumerate(instance.model.currents):
-            plus, minus = instance.nodes[current.plus], instance.nodes[current.minus]
-            value = instance.call(names, volts, states, at)[index]
-            for port, node in instance.nodes.items():
-                if node < 0:
-                    continue
-                moved = {
-                    b: v
-                    + 1j * STEP * ((instance.model.branches[b][0] == port) - (instance.model.branches[b][1] == port))
-                    for b, v in volts.items()
-                }
-                slope = np.imag(instance.call(names, moved, states, at)[index]) / STEP
+        rows = [(instance.nodes[c.plus], instance.nodes[c.minus]) for c in instance.model.currents]
+        for port, node in instance.nodes.items():
+            if node < 0:
+                continue
+            moved = {
+                b: v + 1j * STEP * ((instance.model.branches[b][0] == port) - (instance.model.branches[b][1] == port))
+                for b, v in volts.items()
+            }
+            for (plus, minus), slope in zip(rows, instance.call(names, moved, states, at), strict=True):
                 for row, sign in ((plus, 1), (minus, -1)):
                     if row >= 0:
-                        jacobian[row, node] += sign * slope
+                        jacobian[row, node] += sign * np.imag(slope) / STEP
+        for (plus, minus), value in zip(rows, instance.call(names, volts, states, at), strict=True):
             for row, sign in ((plus, 1), (minus, -1)):
                 if row >= 0:
                     residual[row] += sign * value
