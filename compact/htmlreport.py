@@ -200,6 +200,9 @@ def report(
         str, typer.Option("--simulator", "-s", metavar="ngspice|vacask|all", help="By default all that are there.")
     ] = "all",
     full: Annotated[bool, typer.Option("--full", help="All circuits, more points and samples: takes minutes.")] = False,
+    samples: Annotated[
+        int | None, typer.Option(min=2, metavar="N", help="Monte Carlo samples; by default 100, or 1000 with --full.")
+    ] = None,
     timeout: Annotated[str, typer.Option(metavar="TIME", help="Limit of each simulation; 0 for none.")] = "120",
     as_json: Annotated[
         bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")
@@ -242,7 +245,7 @@ def report(
     with terminal.step("looking for simulators"):
         names, missing = asked.simulators(simulator, none_is_error=False)
     subject = Subject(
-        loaded, _home(card), files, tuple(circuit or ()), technology, tuple(names), full, limit
+        loaded, _home(card), files, tuple(circuit or ()), technology, tuple(names), full, limit, samples
     )  # fmt: skip
     with asked.writing(target):
         parts = write_report(subject, target, chosen, step=terminal.step, debug=debug)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,9 @@ from compact.errors import DataError
 from compact.parameters import ParameterSet
 
 __all__ = ["DataFile", "Fitted", "find_data", "refit"]
+
+_WIDTH = re.compile(r" at [-+.\de]+ s$")
+"""What the source of one of several loops in a file has behind the file's name."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,8 @@ def find_data(card: ParameterSet, home: Path, given: Sequence[DataFile] = ()) ->
         return list(given), f"The card does not name these data as its source: {names}."
     if not hashes:
         return [], "The card names no data file; give measured data with --data."
-    files = [DataFile(home / name.strip()) for name in card.provenance.source.split(",")]
+    sources = (_WIDTH.sub("", source) for source in card.provenance.source.split(", "))
+    files = [DataFile(home / name) for name in dict.fromkeys(sources)]
     lacking = [file.name for file in files if not file.path.is_file()]
     if lacking:
         return [], f"The data that the card names are not beside it: {', '.join(lacking)}; give them with --data."

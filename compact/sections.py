@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from compact.circuits import CIRCUITS, get_circuit
-from compact.errors import CircuitError, SpinbricksError
+from compact.errors import CircuitError, SimulatorNotFound, SpinbricksError
 from compact.page import Block, Facts, Failure, Note, Picture, Remarks, Table
 from compact.parameters import ParameterSet
 from compact.refit import DataFile, find_data, refit
@@ -24,6 +27,7 @@ from compact.units import format_si
 
 if TYPE_CHECKING:
     from compact.runs import Run
+    from compact.samples import Samples
     from compact.writing import AxialDrive, Writing
 
 __all__ = ["SECTIONS", "DoesNotApply", "Section", "Subject", "circuits_of"]
@@ -33,6 +37,8 @@ PREFERRED = ("cell_1t1mtj", "pcsa")
 MOST_QUICK = 2
 POINTS = {False: 100, True: 1000}
 """Random points of the comparison with NumPy, quick and full."""
+SAMPLES = {False: 100, True: 1000}
+"""Monte Carlo samples, quick and full."""
 GRID = {False: 13, True: 31}
 """Levels and pulse widths of a map of write errors, quick and full."""
 OVERDRIVES = (1.15, 3.0)
@@ -68,6 +74,8 @@ class Subject:
         Whether effort matters less than completeness.
     timeout : float or None
         Limit of each simulation [s].
+    samples : int, optional
+        Samples of Monte Carlo, where neither the quick nor the full number is wanted.
     """
 
     card: ParameterSet
@@ -78,6 +86,7 @@ class Subject:
     simulators: Sequence[str] = ("ngspice",)
     full: bool = False
     timeout: float | None = 120.0
+    samples: int | None = None
 
 
 @dataclass(frozen=True)
@@ -225,7 +234,9 @@ def _circuits(subject: Subject) -> Iterator[Block]:
     from compact.waveplot import plot_waveforms
 
     technology = get_technology(subject.technology)
-    for name in _chosen(subject):
+    names = _chosen(subject)
+    _first(subject)
+    for name in names:
         circuit, runs = get_circuit(name), []
         for simulator in subject.simulators:
             try:
@@ -253,6 +264,72 @@ def _measures(runs: Sequence[Run]) -> Table:
     circuit = runs[0].circuit
     columns = ("measure", *names, "limit", "verdict", "what")
     return Table(f"{circuit.name}: {circuit.title}", columns, rows, (*names, "limit"))
+
+
+# --------------------------------------------------------------------------------------- statistics
+
+
+def _monte_carlo(subject: Subject) -> Iterator[Block]:
+    from compact.histograms import plot_histograms, spread_names
+    from compact.montecarlo import Plan, monte_carlo
+    from compact.variation import Variation
+
+    name = _statistical(subject)
+    plan = Plan(
+        name,
+        subject.card,
+        subject.technology,
+        _first(subject),
+        variation=Variation(fit=any(error > 0 for error in subject.card.stderr.values())),
+        timeout=subject.timeout,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        samples = monte_carlo(plan, subject.samples or SAMPLES[subject.full], Path(folder) / "samples.jsonl")
+    yield _spreads(samples)
+    for row in samples.failures[:1]:
+        yield Failure(f"{len(samples.failures)} of {len(samples.rows)} samples; the first of them: {row['error']}")
+    if spread_names(samples):
+        drawn = f"process, mismatch{' and fit errors' if plan.variation.fit else ''}"
+        yield Picture.drawn(
+            lambda path: plot_histograms(samples, path),
+            f"Histograms of the figures of circuit {name} over {len(samples.rows)} samples",
+            f"{name} in {subject.technology} on {plan.simulator}, seed {plan.seed}: {drawn} vary. "
+            "Line: typical value; dashed: limits, where they are near.",
+        )
+
+
+def _statistical(subject: Subject) -> str:
+    """The circuit of statistics: the first that was asked for, else a sense amplifier where one takes the card."""
+    names = _chosen(subject)
+    return "pcsa" if "pcsa" in names and not subject.circuits else names[0]
+
+
+def _first(subject: Subject) -> str:
+    if not subject.simulators:
+        raise SimulatorNotFound("neither ngspice nor VACASK is there: circuits cannot be simulated")
+    return subject.simulators[0]
+
+
+def _spreads(samples: Samples) -> Table:
+    """Mean, spread and yield of each figure."""
+    rows = []
+    lost = frozenset((k, 5) for k, name in enumerate(samples.names) if not samples.passed([name]).all())
+    for name in samples.names:
+        values, unit = samples.values(name), samples.header["measures"][name]["unit"]
+        known = values[np.isfinite(values)]
+        mean, spread = (known.mean(), known.std(ddof=1)) if known.size > 1 else (math.nan, math.nan)
+        texts = [_three(float(x), unit) for x in (mean, spread, *(np.quantile(known, (0, 1)) if known.size else ()))]
+        rows.append((name, *texts, *["—"] * (4 - len(texts)), *_yield(samples.passed([name]))))
+    rows.append(("all together", "", "", "", "", *_yield(samples.passed())))
+    columns = ("figure", "mean", "spread", "least", "largest", "within limits", "95 % interval")
+    title = f"{len(samples.rows)} samples of {samples.header['plan']['circuit']}"
+    return Table(title, columns, rows, columns[1:], lost)
+
+
+def _yield(passed: NDArray[np.bool_]) -> tuple[str, str]:
+    """Share that passes and its interval after Clopper and Pearson."""
+    interval = binomtest(int(passed.sum()), passed.size).proportion_ci(0.95, "exact")
+    return f"{100 * passed.mean():.4g} %", f"{100 * interval.low:.4g} … {100 * interval.high:.4g} %"
 
 
 # ------------------------------------------------------------------------------------- write errors
@@ -333,6 +410,7 @@ SECTIONS: Mapping[str, Section] = {
         Section("fit", "Fit to measured data", _fit),
         Section("qa", "Quality checks", _qa),
         Section("circuits", "Circuits", _circuits),
+        Section("monte-carlo", "Monte Carlo", _monte_carlo),
         Section("wer", "Write errors", _write_errors),
     )
 }

@@ -146,6 +146,7 @@ _DISPLAY = (
     (1e-15, "f"),
     (1e-18, "a"),
 )
+_AREAS = ((1.0, ""), (1e-6, "m"), (1e-12, "µ"), (1e-18, "n"))
 
 
 def si_scale(value: float, unit: str) -> tuple[float, str]:
@@ -156,7 +157,7 @@ def si_scale(value: float, unit: str) -> tuple[float, str]:
     value : float
         In `unit`.
     unit : str
-        Unit without prefix; pure numbers and powers are left as they are.
+        Unit without prefix; pure numbers and powers other than areas are left as they are.
 
     Returns
     -------
@@ -165,9 +166,9 @@ def si_scale(value: float, unit: str) -> tuple[float, str]:
     unit : str
         Unit with its prefix.
     """
-    if unit in ("", "1", "points", "sigma") or "/" in unit or "^" in unit:
+    if unit in ("", "1", "points", "sigma") or "/" in unit or ("^" in unit and unit != "m^2"):
         return 1.0, "" if unit == "1" else unit
-    for scale, prefix in _DISPLAY:
+    for scale, prefix in _AREAS if unit == "m^2" else _DISPLAY:
         if abs(value) >= 0.99999 * scale:
             return scale, prefix + unit
     return 1.0, unit

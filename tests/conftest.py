@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,19 @@ def vacask() -> Simulator:
 def simulator(request: pytest.FixtureRequest) -> Simulator:
     """Each circuit simulator in turn."""
     return _installed(request.param)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """A browser, by the same rule; `CHROMIUM` names another one."""
+    names = (os.environ.get("CHROMIUM", "chromium"), "chromium-browser", "google-chrome")
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
+        missing = "no Chromium: install it with tools/setup_browser.sh or apt-get install chromium"
+        if REQUIRED:
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return found
 
 
 @pytest.fixture(scope="session")
