@@ -30,7 +30,7 @@ from compact.technology import get_technology
 from compact.variation import Array, Space, Variation, draw
 from compact.waveform import Waveforms
 
-__all__ = ["Plan", "Probe", "Ready", "monte_carlo", "nominal", "prepare"]
+__all__ = ["Plan", "Probe", "Ready", "batches", "monte_carlo", "nominal", "prepare", "ready_of"]
 
 STRIDE = 8.0
 """Largest step over the circuit's own: steps follow the error anyway, and the nominal circuit is run with both."""
@@ -298,8 +298,8 @@ def nominal(ready: Ready) -> tuple[list[Measure], dict[str, float]]:
 _ready: dict[str, Ready] = {}
 
 
-def _kept(plan: Plan) -> Ready:
-    """The plan's circuit, built once per process."""
+def ready_of(plan: Plan) -> Ready:
+    """A plan whose circuit is built, once per process."""
     key = json.dumps([plan.plain(), plan.timeout], sort_keys=True)
     if key not in _ready:
         _ready.clear()
@@ -331,7 +331,7 @@ def _sample(ready: Ready, number: int) -> Row:
 
 def _batch(task: tuple[Plan, Sequence[int]]) -> list[Row]:
     plan, numbers = task
-    ready = _kept(plan)
+    ready = ready_of(plan)
     return [_sample(ready, number) for number in numbers]
 
 

@@ -19,7 +19,7 @@ from compact.sweep import CornerTable
 from compact.units import format_si, si_scale
 from compact.yields import Margin, Sensitivity, yield_of
 
-__all__ = ["plot_corners", "plot_margin", "plot_samples", "plot_sensitivities"]
+__all__ = ["plot_corners", "plot_margin", "plot_samples", "plot_sensitivities", "varies"]
 
 VARIES = 1e-4
 """Relative range from which on a figure is worth a histogram: less is the simulator's tolerance."""
@@ -42,7 +42,7 @@ def plot_samples(samples: Samples, path: str | Path, names: Sequence[str] | None
     StatisticsError
         If there is no such figure, or none that varies.
     """
-    shown = [samples.check(name) for name in names] if names else [n for n in samples.names if _varies(samples, n)]
+    shown = [samples.check(name) for name in names] if names else [n for n in samples.names if varies(samples, n)]
     if not shown:
         raise StatisticsError("no figure varies: nothing to plot")
     columns = min(len(shown), 4 if len(shown) > 6 else 3)
@@ -59,7 +59,8 @@ def plot_samples(samples: Samples, path: str | Path, names: Sequence[str] | None
     return save_figure(figure, path)
 
 
-def _varies(samples: Samples, name: str) -> bool:
+def varies(samples: Samples, name: str) -> bool:
+    """Whether a figure varies by more than the simulator's tolerance."""
     values = samples.values(name)
     values = values[np.isfinite(values)]
     return len(values) > 1 and float(np.ptp(values)) > VARIES * float(np.abs(values).max())
