@@ -1,8 +1,13 @@
-"""Probabilistic bit: a superparamagnetic junction and three transistors whose mean output is a sigmoid of the input."""
+"""Probabilistic bit: a superparamagnetic junction and three transistors whose mean output is a sigmoid of the input.
+
+The junction moves one inverter over a part of its swing: the output is analogue, and smooth in the input. Two buffers
+make it digital, and steep where the current does not favour one state.
+"""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from itertools import pairwise
 from types import MappingProxyType
@@ -10,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, curve_fit
+from scipy.optimize import OptimizeWarning, brentq, curve_fit
 
 from compact.analysis import Tran
 from compact.circuits.base import Circuit, Junction, Setting, Testbench
@@ -39,14 +44,21 @@ class Pbit(Circuit):
     template = "pbit.cir.j2"
     citation = "K. Y. Camsari, S. Salahuddin, S. Datta, IEEE Electron Device Lett. 38 (2017) 1767"
     junction = "telegraph"
-    ports = MappingProxyType({"pbit": ("in", "out", "vj", "vdd", "vss")})
+    ports = MappingProxyType({"pbit": ("in", "out", "vj", "vdd", "vss"), "pbit_buffer": ("in", "out", "vdd", "vss")})
     settings = (
         Setting("points", 15, "1", "input voltages", 5, 1001),
         Setting("samples", 60, "1", "correlation times of the junction that each of them lasts", 5, 1e6),
         Setting("seed", 1, "1", "seed of the junction", 0, 1e6),
         Setting("v_low", None, "V", "first input (derived: 1/2.5 of the current that can pull the output up)", 0, 20),
         Setting("v_high", None, "V", "last input (derived: 2.5 times the current that surely does)", 0, 20),
-        Setting("v_junction", 0.2, "V", "voltage across the junction at which the inverter turns", 1e-3, 5),
+        Setting(
+            "v_junction",
+            None,
+            "V",
+            "voltage across the junction at which the inverter turns (derived: a sixth of the supply, at most 0.4 V)",
+            1e-3,
+            5,
+        ),
         Setting("v_j", None, "V", "supply of the junction (derived: threshold of the inverter + v_junction)", 0.05, 20),
         Setting("vdd", None, "V", "supply of the inverter (derived: that of the core transistors)", 0.1, 20),
         Setting("w_n", None, "m", "nMOS of the inverter (derived: twice the narrowest)", 1e-8, 1e-3),
@@ -54,6 +66,7 @@ class Pbit(Circuit):
         Setting(
             "w_sink", None, "m", "nMOS below the junction (derived: half the supply turns the inverter)", 1e-8, 1e-3
         ),
+        Setting("buffers", 0, "1", "inverters after the three transistors, for full swing: 0, 2 or 4", 0, 4),
         Setting("c_load", 1e-15, "F", "load of the output", 0, 1e-9),
     )
 
@@ -64,8 +77,11 @@ class Pbit(Circuit):
         for name in ("points", "seed"):
             if given[name] != int(given[name]):
                 raise CircuitError(f"setting '{name}' = {given[name]:g} must be a whole number")
+        if given["buffers"] % 2:
+            raise CircuitError(f"setting 'buffers' = {given['buffers']:g} must be even: 0, 2 or 4")
         nmos, pmos, junction = technology.device("nmos"), technology.device("pmos"), Junction(card)
         s = {"vdd": nmos.vdd, "w_n": 2 * nmos.min_width} | given
+        s = {"v_junction": min(s["vdd"] / 6, 0.4)} | s
         s = {"w_p": max(2 * s["w_n"], pmos.min_width)} | s
         turning = _threshold(nmos, pmos, s)
         s = {"v_j": turning + s["v_junction"]} | s
@@ -84,7 +100,9 @@ class Pbit(Circuit):
         s = {"v_low": gate(currents[0] / REACH), "v_high": gate(REACH * currents[1])} | s
         if s["v_high"] <= s["v_low"]:
             raise CircuitError(f"setting 'v_high' = {s['v_high']:g} V must be above v_low = {s['v_low']:g} V")
-        netlist.add_text(self.render(technology, {key: s[key] for key in ("w_n", "w_p", "w_sink")}))
+        chain = [*(f"stage{k}" for k in range(1, int(s["buffers"]) + 1)), "out"]
+        figures = {key: s[key] for key in ("w_n", "w_p", "w_sink")}
+        netlist.add_text(self.render(technology, {**figures, "chain": chain, "links": list(pairwise(chain))}))
 
         memory = correlation_time(card)
         length, edge = s["samples"] * memory, memory / 20
@@ -122,7 +140,9 @@ class Pbit(Circuit):
 
         guess = float(np.interp(0.5, np.maximum.accumulate(means), inputs)), (s["v_high"] - s["v_low"]) / 6
         try:
-            (middle, width), _ = curve_fit(tanh, inputs, means, p0=guess)
+            with warnings.catch_warnings():  # a step between two inputs has no covariance, which is not asked for
+                warnings.simplefilter("ignore", OptimizeWarning)
+                (middle, width), _ = curve_fit(tanh, inputs, means, p0=guess)
             rest = float(np.sqrt(np.mean((means - tanh(inputs, middle, width)) ** 2)))
         except RuntimeError:
             middle = width = rest = math.nan
@@ -141,7 +161,9 @@ class Pbit(Circuit):
             Measure("misfit", rest, "1", 0, 0.12, "rms distance of the mean output from the tanh"),
             Measure("mean_low", float(means[0]), "1", 0, 0.1, "mean output over the supply at v_low"),
             Measure("mean_high", float(means[-1]), "1", 0.9, 1, "the same at v_high"),
-            Measure("swing", swings[busiest], "1", 0.5, 1.3, "of the output where it flips most, over the supply"),
+            Measure(
+                "swing", max(swings), "1", 0.8 if s["buffers"] else 0.45, 1.3, "of the output over the supply, at most"
+            ),
             Measure("flip_rate", flips, "1/s", 0, description="changes of the output per second, at most"),
             Measure("power", power, "W", 0, description="from both supplies where the output flips most"),
             Measure(

@@ -10,9 +10,9 @@ from compact.errors import CircuitError
 CARD = load_card("schnitzspan_2023")
 
 
-def simulate(simulator, name, **settings):
+def simulate(simulator, name, technology="generic", **settings):
     circuit = get_circuit(name)
-    bench = circuit.build(CARD, "generic", **settings)
+    bench = circuit.build(CARD, technology, **settings)
     waveforms = simulator.run(bench.netlist, bench.analysis, save=bench.save, timeout=600)
     return {measure.name: measure for measure in circuit.measures(waveforms, bench)}, waveforms, bench
 
@@ -65,6 +65,20 @@ def test_pbit_is_a_sigmoid_and_simulators_agree(ngspice, vacask):
         assert runs[0][name].value == pytest.approx(runs[1][name].value, rel=tolerance), name
 
 
+@pytest.mark.parametrize("buffers", [0, 2])
+@pytest.mark.parametrize("technology", ["sky130", "gf180"])
+def test_pbit_in_open_technologies(vacask, technology, buffers):
+    measures, _, _ = simulate(vacask, "pbit", technology, buffers=buffers)
+    assert failed(measures) == []
+    assert measures["swing"].value > 0.95 if buffers else measures["swing"].value < 0.95
+
+
+@pytest.mark.parametrize("technology", ["sky130", "gf180"])
+def test_generator_in_open_technologies(vacask, technology):
+    measures, _, _ = simulate(vacask, "trng", technology, bits=16)
+    assert failed(measures) == []
+
+
 def test_mean_of_the_pbit_rises(vacask):
     measures, waveforms, bench = simulate(vacask, "pbit", samples=60)
     inputs, means = get_circuit("pbit").sigmoid(waveforms, bench)
@@ -80,6 +94,7 @@ def test_mean_of_the_pbit_rises(vacask):
         ("trng", dict(t_bit=1e-9, t_sense=1e-9), "precharge"),
         ("trng", dict(streems=2), "streams"),
         ("pbit", dict(v_low=0.9, v_high=0.5), "above v_low"),
+        ("pbit", dict(buffers=1), "even"),
     ],
 )
 def test_wrong_settings(name, settings, words):
