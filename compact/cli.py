@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import compact
-from compact import asked, crossover, htmlreport, margin, motion, statcommands, wer
+from compact import asked, crossover, htmlreport, margin, motion, oscillation, statcommands, wer
 from compact.errors import SimulationWarning, SpinbricksError, unknown
 from compact.terminal import Failed, Terminal, WrongUse, report_error, report_warning
 
@@ -404,6 +404,7 @@ def doctor(
 
 
 wer.register(app)
+oscillation.register(app)
 margin.register(app)
 crossover.register(app)
 motion.register(app)

@@ -8,7 +8,9 @@ from types import MappingProxyType
 from compact.circuits.array_1t1mtj import Array1T1Mtj
 from compact.circuits.base import Circuit, Setting, Testbench
 from compact.circuits.cell_1t1mtj import Cell1T1Mtj
+from compact.circuits.cmos_adder import CmosAdder
 from compact.circuits.current_sense import CurrentSense
+from compact.circuits.nv_adder import NvAdder
 from compact.circuits.pbit import Pbit
 from compact.circuits.pcsa import Pcsa
 from compact.circuits.spcsa import Spcsa
@@ -28,6 +30,8 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             Strongarm(),
             CurrentSense(),
             Array1T1Mtj(),
+            NvAdder(),
+            CmosAdder(),
             Trng(),
             Pbit(),
         )
