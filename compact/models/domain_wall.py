@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 import sympy as sp
@@ -62,6 +63,8 @@ WAVES = (1.0, math.sqrt(3) / 2, math.sqrt(2) - 0.1, math.sqrt(7) - 1, math.sqrt(
 SLOTS_PER_TURN = 20
 """Noise slots in 2 pi time scales of the angle, by default."""
 
+BARRIER = tuple(replace(p, default=200.0) if p.name == "r_p" else p for p in CONDUCTION)
+"""Conduction of a barrier of 8 Ohm um2, thin enough for its current to move a wall."""
 WALL = (
     Parameter("ms", 8e5, "A/m", "saturation magnetisation of the free layer", 1e3, 1e7),
     Parameter("alpha", 0.02, "1", "Gilbert damping", 1e-4, 0.99),
@@ -120,7 +123,7 @@ class DomainWall(Model):
         "(2005); A. V. Khvalkovskiy et al., Phys. Rev. Lett. 102, 067206 (2009)"
     )
     terminals: ClassVar[tuple[Terminal, ...]] = TERMINALS
-    declared_parameters: ClassVar[tuple[Parameter, ...]] = (*CONDUCTION, *WALL, *TEMPERATURE, *INSTANCE)
+    declared_parameters: ClassVar[tuple[Parameter, ...]] = (*BARRIER, *WALL, *TEMPERATURE, *INSTANCE)
     states = (
         State("z", "1", "place of the wall: 1 all parallel, -1 all antiparallel", "tau_z"),
         State("tilt_c", "1", "cosine of the wall's angle out of its resting plane", "tau_m"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -18,12 +19,19 @@ from compact.simulators import Simulator, get_simulator
 from compact.waveform import Waveforms
 
 LONG = {
-    "alpha": 0.05, "h_k": 4e4, "length": 100e-6, "thickness": 5e-9, "r_wire": 1e3, "p_wire": 0.6, "beta": 0.1, "r_p": 1e9,
+    "alpha": 0.05, "h_k": 4e4, "length": 100e-6, "thickness": 5e-9, "r_wire": 1e3, "p_wire": 0.6, "beta": 0.1,
+    "r_p": 1e9,
 }  # fmt: skip
 """A wire so long that no wall of these tests comes to its end, and no current through its junction."""
-SITES = {
-    "length": 400e-9, "h_site_1": 900.0, "h_site_2": 900.0, "site_1": 0.3, "site_2": 0.7, "site_width": 15e-9, "alpha": 0.05,
-}  # fmt: skip
+PINS = {
+    "h_site_1": 900.0,
+    "h_site_2": 900.0,
+    "site_1": 0.3,
+    "site_2": 0.7,
+    "site_width": 30e-9,
+    "alpha": 0.2,
+    "h_k": 4e5,
+}
 EVERYTHING = {
     "h_wave": 300.0, "h_rough": 200.0, "h_site_1": 500.0, "h_site_3": -300.0, "fl_2": 1e3, "theta_p": 0.7, "tilt": 0.1,
     "h_axis": 50.0, "tmr_slope": 0.1, "g_slope": 0.1, "g_curv": 0.5, "tc_r": 1e-4, "pin_seed": 3.0, "width": 150e-9,
@@ -144,3 +152,187 @@ def test_breakdown_is_at_the_walker_field(engine: str, request: pytest.FixtureRe
     waves = get_simulator(engine).run(netlist, Tran(step=5e-11, stop=150e-9), save=signals, timeout=300)
     assert waves["xh0.tilt_c"].min() > math.cos(math.pi / 4) - 1e-3
     assert waves["xh1.tilt_c"].min() < -0.5
+
+
+# -- memory ------------------------------------------------------------------------------------------
+
+
+def driven(card: ParameterSet, source: str, **instance: float) -> Netlist:
+    netlist = Netlist("one junction")
+    netlist.use(card)
+    given = " ".join(f"{k}={v!r}" for k, v in instance.items())
+    ground = " 0" if card.model == "domain_wall_track" else ""
+    netlist.add_text(f"{source}\nXm in 0{ground} {card.model} {given}")
+    return netlist
+
+
+ENGINES = pytest.mark.parametrize("engine", ["reference", "ngspice", "vacask"])
+
+
+@ENGINES
+def test_two_pins_make_three_states(engine: str, request: pytest.FixtureRequest) -> None:
+    """Pulses of one sign take the wall from pin to pin to the end, those of the other sign back, step by step."""
+    if engine != "reference":
+        request.getfixturevalue(engine)
+    card = ParameterSet("domain_wall", "two_pins", PINS)
+    lines = ["Iread 0 in dc 1u"]
+    for k, sign in enumerate((1, 1, -1, -1)):
+        start = (5 + 20 * k) * 1e-9
+        lines.append(f"I{k} 0 in dc 0 pulse(0 {sign * 2.5e-3!r} {start!r} 0.1n 0.1n 6n 1)")
+    netlist = driven(card, "\n".join(lines), state=-0.4)
+    waves = get_simulator(engine).run(netlist, Tran(step=2e-11, stop=85e-9), save=["xm.z", "in"], timeout=300)
+    times = [4e-9, 24e-9, 44e-9, 64e-9, 84e-9]
+    places = [float(np.interp(t, waves.axis, waves["xm.z"])) for t in times]
+    ohms = [float(np.interp(t, waves.axis, waves["in"])) / 1e-6 for t in times]
+    assert places[:2] == pytest.approx([-0.4, 0.4], abs=0.03) and places[3:] == pytest.approx([0.4, -0.4], abs=0.03)
+    assert places[2] > 0.85
+    assert ohms[0] > ohms[1] + 20 > ohms[2] + 40
+    assert ohms[3:] == pytest.approx([ohms[1], ohms[0]], rel=0.01)
+
+
+@ENGINES
+def test_pinched_loop_and_passivity(engine: str, request: pytest.FixtureRequest) -> None:
+    """The loop of two periods of a sine passes through the origin, has an area, and takes energy at every moment."""
+    if engine != "reference":
+        request.getfixturevalue(engine)
+    card = ParameterSet("domain_wall", "smooth", {"length": 2e-6, "h_k": 2e5, "alpha": 0.05, "r_p": 40.0})
+    source = "Vin in 0 dc 0 sin(0 0.3 2e7)"
+    run = Tran(step=1e-10, stop=100e-9)
+    waves = get_simulator(engine).run(
+        driven(card, source, state=-0.5), run, save=["in", "i(vin)", "xm.z"], options={"reltol": 1e-5}, timeout=300
+    )
+    volts, amps = waves["in"], -waves["i(vin)"]
+    assert np.ptp(waves["xm.z"]) > 0.3
+    assert np.max(-volts * amps) <= 1e-9 * np.max(volts * amps)
+    small = np.abs(volts) < 1e-3
+    assert small.sum() >= 3 and np.max(np.abs(amps[small])) < 1e-3 / 40
+    later = (waves.axis > 50e-9) & (waves.axis < 75e-9)
+    peak = 62.5e-9
+    up, down = later & (waves.axis < peak), later & (waves.axis > peak)
+    rising = np.interp(0.2, *_sorted(volts[up], amps[up]))
+    falling = np.interp(0.2, *_sorted(volts[down], amps[down]))
+    assert falling > 1.03 * rising
+
+
+def _sorted(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(x)
+    return x[order], y[order]
+
+
+@ENGINES
+def test_resistance_is_controlled_by_charge(engine: str, request: pytest.FixtureRequest) -> None:
+    """Along the wire: pulses of the same charge and different shapes leave the same resistance, twice as much twice."""
+    if engine != "reference":
+        request.getfixturevalue(engine)
+    card = ParameterSet("domain_wall_track", "smooth", {"length": 2e-6, "h_k": 2e5, "alpha": 0.05, "beta": 0.05})
+    amps, netlist = 60e-6, Netlist("pulses of equal charge")
+    netlist.use(card)
+    shapes = [(amps, 20e-9), (amps / 2, 40e-9), (2 * amps, 10e-9), (amps, 40e-9)]
+    for k, (height, width) in enumerate(shapes):
+        netlist.add_text(
+            f"I{k} 0 f{k} dc 0 pulse(0 {height!r} 1n 0.1n 0.1n {width - 0.1e-9!r} 1)\n"
+            f"X{k} 0 0 f{k} domain_wall_track state=-0.8"
+        )
+    names = [f"x{k}.z" for k in range(len(shapes))]
+    waves = get_simulator(engine).run(netlist, Tran(step=5e-11, stop=60e-9), save=names, timeout=300)
+    moved = [waves[n][-1] + 0.8 for n in names]
+    wall = UniformWall.from_card(card)
+    ms = float(card.definition.evaluate("ms_t", card.values))
+    drift = float(drift_velocity(amps / 3e-16, card.values["p_wire"], ms))
+    assert drift < wall.walker_drift
+    assert moved[0] == pytest.approx(drift * 20e-9 / 1e-6, rel=0.01)
+    assert moved[:3] == pytest.approx([moved[0]] * 3, rel=0.01)
+    assert moved[3] == pytest.approx(2 * moved[0], rel=0.01)
+    point = card.values | {"state": -0.8, "v_fl_rl": 1e-3, "v_far_fl": 0.0}
+    ohms = [float(card.definition.evaluate("resistance", point | {"z": -0.8 + m})) for m in moved]
+    assert ohms[0] == pytest.approx(ohms[1], rel=0.01) and ohms[3] < 0.95 * ohms[0]
+
+
+@ENGINES
+def test_retention_without_current(engine: str, request: pytest.FixtureRequest) -> None:
+    """Wherever a wall is put on a flat wire, or in a well, it stays for a microsecond."""
+    if engine != "reference":
+        request.getfixturevalue(engine)
+    netlist = Netlist("walls at rest")
+    netlist.use(ParameterSet("domain_wall", "flat", {"h_site_2": 1000.0, "site_2": 0.5}))
+    places = (-0.75, 0.0, 0.75)
+    netlist.add_text("Vin in 0 dc 0\n" + "\n".join(f"X{k} in 0 domain_wall state={z}" for k, z in enumerate(places)))
+    names = [f"x{k}.z" for k in range(len(places))]
+    waves = get_simulator(engine).run(netlist, Tran(step=1e-9, stop=1e-6), save=names, timeout=300)
+    assert [waves[n][-1] for n in names] == pytest.approx(places, abs=1e-3)
+
+
+def test_operating_point_is_the_initial_place(simulator: Simulator) -> None:
+    card = ParameterSet("domain_wall", "plain")
+    netlist = Netlist("operating points")
+    netlist.use(card)
+    places = (-1.0, -0.5, 0.0, 0.5, 1.0)
+    lines = [f"V{k} n{k} 0 dc 10m\nX{k} n{k} 0 domain_wall state={z} tilt=0.3" for k, z in enumerate(places)]
+    netlist.add_text("\n".join(lines))
+    waves = simulator.run(netlist, Op())
+    ohms = []
+    for k, z in enumerate(places):
+        assert waves.value(f"x{k}.z") == pytest.approx(z, abs=1e-6)
+        assert waves.value(f"x{k}.tilt_c") == pytest.approx(math.cos(0.3), abs=1e-6)
+        ohms.append(-0.01 / waves.value(f"i(v{k})"))
+    assert all(a > b for a, b in itertools.pairwise(ohms))
+    assert ohms[4] == pytest.approx(200, rel=0.03) and ohms[0] == pytest.approx(400, rel=0.03)
+
+
+def test_ends_are_soft_and_hold(simulator: Simulator) -> None:
+    """A strong current presses the wall against an end, the reverse current takes it off again."""
+    card = ParameterSet("domain_wall", "plain", {"alpha": 0.05})
+    source = "Vin in 0 dc 0 pulse(0.3 -0.3 50n 0.1n 0.1n 1 2)"
+    waves = simulator.run(driven(card, source), Tran(step=2e-11, stop=100e-9), save=["xm.z"])
+    before = np.interp(49e-9, waves.axis, waves["xm.z"])
+    assert 0.85 < before < 1.1 and -1.1 < waves["xm.z"][-1] < -0.85
+    assert np.max(np.abs(waves["xm.z"])) < 1.2
+
+
+def test_noise_is_the_same_everywhere(ngspice: Simulator, vacask: Simulator) -> None:
+    card = ParameterSet("domain_wall", "warm", {"h_site_2": 3e3, "site_2": 0.5})
+    grid = np.linspace(0.01e-9, 1e-9, 300)
+    traces = []
+    for simulator in (ngspice, vacask):
+        netlist = Netlist("thermal noise")
+        netlist.use(device(card, noise=True))
+        netlist.add_text("Vin in 0 dc 0\nXm in 0 domain_wall state=0 seed=3")
+        waves = simulator.run(netlist, Tran(step=0.5e-12, stop=1e-9), save=["xm.z"], timeout=120)
+        traces.append(np.interp(grid, waves.axis, waves["xm.z"]))
+    assert np.std(traces[0]) > 1e-3
+    assert np.max(np.abs(traces[0] - traces[1])) < 0.1 * np.std(traces[0])
+
+
+# -- the landscape -----------------------------------------------------------------------------------
+
+
+def test_pinning_is_the_slope_of_an_energy() -> None:
+    """No work is gained on any way round: the field is minus the slope of the energy the model reports."""
+    model = get_model("domain_wall")
+    values = model.complete(EVERYTHING) | {"v_fl_rl": 0.0, "tilt_c": 1.0, "tilt_s": 0.0, "temperature": 300.0}
+    z = np.linspace(-1.2, 1.2, 200001)
+    energy, pin, h_k, ms = model.evaluate(["wall_energy", "pin", "h_k_t", "ms_t"], values | {"z": z})
+    moment = 2 * 4e-7 * math.pi * ms * values["thickness"] * values["width"]
+    slope = -np.gradient(energy, z * values["length"] / 2) / moment
+    field = pin * h_k
+    assert slope[1:-1] == pytest.approx(field[1:-1], abs=2e-5 * np.max(np.abs(field)))
+
+
+def test_a_site_holds_up_to_its_field() -> None:
+    model = get_model("domain_wall")
+    values = model.complete({"h_site_1": 700.0, "h_end": 1.0, "length": 2e-6}) | {"v_fl_rl": 0.0}
+    pin, h_k = model.evaluate(["pin", "h_k_t"], values | {"z": np.linspace(-0.9, 0.9, 20001)})
+    assert np.max(pin * h_k) == pytest.approx(700.0, rel=1e-4)
+
+
+def test_random_landscapes_have_their_strength_and_their_seed() -> None:
+    model = get_model("domain_wall")
+    values = model.complete({"h_rough": 300.0, "length": 20e-6}) | {"v_fl_rl": 0.0, "z": np.linspace(-0.9, 0.9, 20001)}
+    fields = []
+    for seed in range(12):
+        pin, h_k = model.evaluate(["pin", "h_k_t"], values | {"pin_seed": float(seed)})
+        fields.append(pin * h_k)
+        assert np.sqrt(np.mean(fields[-1] ** 2)) == pytest.approx(300.0, rel=0.05)
+    correlation = np.corrcoef(fields)
+    assert np.max(np.abs(correlation - np.eye(12))) < 0.95
+    assert np.mean(np.abs(correlation - np.eye(12))) < 0.45
