@@ -20,7 +20,8 @@ from compact.terminal import BAD, GOOD, Terminal, WrongUse
 if TYPE_CHECKING:
     from compact.page import Part
     from compact.refit import DataFile
-    from compact.sections import Section, Subject
+    from compact.sections import Section
+    from compact.subject import Subject
 
 __all__ = ["make_part", "register", "write_report"]
 
@@ -41,7 +42,7 @@ def make_part(section: Section, subject: Subject, debug: bool = False) -> Part:
         Whether tracebacks go to standard error.
     """
     from compact.page import Block, Failure, Part
-    from compact.sections import DoesNotApply
+    from compact.subject import DoesNotApply
 
     blocks: list[Block] = []
     absent = ""
@@ -218,7 +219,8 @@ def report(
     with terminal.step("starting"):
         from compact.circuits import CIRCUITS
         from compact.runs import CIRCUIT_SIMULATORS
-        from compact.sections import SECTIONS, Subject, circuits_of
+        from compact.sections import SECTIONS
+        from compact.subject import Subject, circuits_of
 
     for name in (*(section or ()), *(skip or ())):
         asked.one_of("section", name, SECTIONS)

@@ -20,7 +20,7 @@ __all__ = ["Block", "Facts", "Failure", "Note", "Part", "Picture", "Remarks", "T
 HEAVIEST_SVG = 400_000
 """Size from which a picture goes into the page as pixels rather than as lines [bytes]."""
 PIXELS_PER_POINT = 96 / 72
-CLASSES = {GOOD: "good", "ok": "good", BAD: "bad", "failed": "bad", "": "text"}
+CLASSES = {GOOD: "good", "works": "good", BAD: "bad", "fails": "bad", "failed": "bad"}
 """Style of cells that hold a verdict."""
 
 

@@ -6,39 +6,31 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import binomtest
 
-from compact.circuits import CIRCUITS, get_circuit
-from compact.errors import CircuitError, SimulatorNotFound, SpinbricksError
+from compact.circuits import get_circuit
+from compact.errors import CircuitError, SpinbricksError
 from compact.page import Block, Facts, Failure, Note, Picture, Remarks, Table
 from compact.parameters import ParameterSet
-from compact.refit import DataFile, find_data, refit
+from compact.refit import find_data, refit
 from compact.report import figure, limits
+from compact.statsections import corners, monte_carlo_samples, shmoo
+from compact.subject import DoesNotApply, Subject, chosen, first_simulator, three
 from compact.terminal import verdict
 from compact.units import format_si
 
 if TYPE_CHECKING:
     from compact.runs import Run
-    from compact.samples import Samples
     from compact.writing import AxialDrive, Writing
 
-__all__ = ["SECTIONS", "DoesNotApply", "Section", "Subject", "circuits_of"]
+__all__ = ["SECTIONS", "Section"]
 
-PREFERRED = ("cell_1t1mtj", "pcsa")
-"""Circuits of a quick report, where they take the card."""
-MOST_QUICK = 2
 POINTS = {False: 100, True: 1000}
 """Random points of the comparison with NumPy, quick and full."""
-SAMPLES = {False: 100, True: 1000}
-"""Monte Carlo samples, quick and full."""
 GRID = {False: 13, True: 31}
 """Levels and pulse widths of a map of write errors, quick and full."""
 OVERDRIVES = (1.15, 3.0)
@@ -46,47 +38,6 @@ ERRORS = (1e-3, 1e-6, 1e-9)
 CLEAR = 0.3
 """Correlations from here on are listed."""
 MOST_IN_MATRIX = 8
-
-
-class DoesNotApply(Exception):
-    """A section says in one line why it has nothing to say of a card."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What a report is about.
-
-    Parameters
-    ----------
-    card : ParameterSet
-        The card.
-    home : pathlib.Path
-        Folder in which data that the card names are looked for.
-    data : sequence of DataFile
-        Measured data that were given.
-    circuits : sequence of str
-        Circuits that were asked for; none for those that suit the card.
-    technology : str
-        Transistors.
-    simulators : sequence of str
-        Circuit simulators.
-    full : bool
-        Whether effort matters less than completeness.
-    timeout : float or None
-        Limit of each simulation [s].
-    samples : int, optional
-        Samples of Monte Carlo, where neither the quick nor the full number is wanted.
-    """
-
-    card: ParameterSet
-    home: Path = field(default_factory=Path)
-    data: Sequence[DataFile] = ()
-    circuits: Sequence[str] = ()
-    technology: str = "generic"
-    simulators: Sequence[str] = ("ngspice",)
-    full: bool = False
-    timeout: float | None = 120.0
-    samples: int | None = None
 
 
 @dataclass(frozen=True)
@@ -104,22 +55,6 @@ class Section:
     key: str
     title: str
     make: Callable[[Subject], Iterable[Block]]
-
-
-def circuits_of(card: ParameterSet) -> list[str]:
-    """Circuits that take a card."""
-    return [name for name, circuit in CIRCUITS.items() if circuit.junction == card.model]
-
-
-def _chosen(subject: Subject) -> list[str]:
-    if subject.circuits:
-        return list(dict.fromkeys(subject.circuits))
-    names = circuits_of(subject.card)
-    if not names:
-        raise DoesNotApply(f"No circuit of the library takes a card of model {subject.card.model}.")
-    if subject.full:
-        return names
-    return ([n for n in PREFERRED if n in names] or names)[:MOST_QUICK]
 
 
 # ---------------------------------------------------------------------------------------------- card
@@ -234,8 +169,8 @@ def _circuits(subject: Subject) -> Iterator[Block]:
     from compact.waveplot import plot_waveforms
 
     technology = get_technology(subject.technology)
-    names = _chosen(subject)
-    _first(subject)
+    names = chosen(subject)
+    first_simulator(subject)
     for name in names:
         circuit, runs = get_circuit(name), []
         for simulator in subject.simulators:
@@ -266,72 +201,6 @@ def _measures(runs: Sequence[Run]) -> Table:
     return Table(f"{circuit.name}: {circuit.title}", columns, rows, (*names, "limit"))
 
 
-# --------------------------------------------------------------------------------------- statistics
-
-
-def _monte_carlo(subject: Subject) -> Iterator[Block]:
-    from compact.histograms import plot_histograms, spread_names
-    from compact.montecarlo import Plan, monte_carlo
-    from compact.variation import Variation
-
-    name = _statistical(subject)
-    plan = Plan(
-        name,
-        subject.card,
-        subject.technology,
-        _first(subject),
-        variation=Variation(fit=any(error > 0 for error in subject.card.stderr.values())),
-        timeout=subject.timeout,
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        samples = monte_carlo(plan, subject.samples or SAMPLES[subject.full], Path(folder) / "samples.jsonl")
-    yield _spreads(samples)
-    for row in samples.failures[:1]:
-        yield Failure(f"{len(samples.failures)} of {len(samples.rows)} samples; the first of them: {row['error']}")
-    if spread_names(samples):
-        drawn = f"process, mismatch{' and fit errors' if plan.variation.fit else ''}"
-        yield Picture.drawn(
-            lambda path: plot_histograms(samples, path),
-            f"Histograms of the figures of circuit {name} over {len(samples.rows)} samples",
-            f"{name} in {subject.technology} on {plan.simulator}, seed {plan.seed}: {drawn} vary. "
-            "Line: typical value; dashed: limits, where they are near.",
-        )
-
-
-def _statistical(subject: Subject) -> str:
-    """The circuit of statistics: the first that was asked for, else a sense amplifier where one takes the card."""
-    names = _chosen(subject)
-    return "pcsa" if "pcsa" in names and not subject.circuits else names[0]
-
-
-def _first(subject: Subject) -> str:
-    if not subject.simulators:
-        raise SimulatorNotFound("neither ngspice nor VACASK is there: circuits cannot be simulated")
-    return subject.simulators[0]
-
-
-def _spreads(samples: Samples) -> Table:
-    """Mean, spread and yield of each figure."""
-    rows = []
-    lost = frozenset((k, 5) for k, name in enumerate(samples.names) if not samples.passed([name]).all())
-    for name in samples.names:
-        values, unit = samples.values(name), samples.header["measures"][name]["unit"]
-        known = values[np.isfinite(values)]
-        mean, spread = (known.mean(), known.std(ddof=1)) if known.size > 1 else (math.nan, math.nan)
-        texts = [_three(float(x), unit) for x in (mean, spread, *(np.quantile(known, (0, 1)) if known.size else ()))]
-        rows.append((name, *texts, *["—"] * (4 - len(texts)), *_yield(samples.passed([name]))))
-    rows.append(("all together", "", "", "", "", *_yield(samples.passed())))
-    columns = ("figure", "mean", "spread", "least", "largest", "within limits", "95 % interval")
-    title = f"{len(samples.rows)} samples of {samples.header['plan']['circuit']}"
-    return Table(title, columns, rows, columns[1:], lost)
-
-
-def _yield(passed: NDArray[np.bool_]) -> tuple[str, str]:
-    """Share that passes and its interval after Clopper and Pearson."""
-    interval = binomtest(int(passed.sum()), passed.size).proportion_ci(0.95, "exact")
-    return f"{100 * passed.mean():.4g} %", f"{100 * interval.low:.4g} … {100 * interval.high:.4g} %"
-
-
 # ------------------------------------------------------------------------------------- write errors
 
 
@@ -350,8 +219,8 @@ def _write_errors(subject: Subject) -> Iterator[Block]:
         result = _map(card, drive, start, GRID[subject.full])
         needed = result.pulse_for(ERRORS)
         for k in np.unique(np.linspace(0, len(result.level) - 1, 5).astype(int)):
-            times = ("—" if math.isnan(t) else _three(t, "s") for t in needed[k])
-            rows.append((way, _three(float(result.level[k]), "V"), *times))
+            times = ("—" if math.isnan(t) else three(t, "s") for t in needed[k])
+            rows.append((way, three(float(result.level[k]), "V"), *times))
         pictures.append(_contours(result, way))
     columns = ("direction", "voltage", *(f"pulse for {e:g}" for e in ERRORS))
     yield Table("Pulse widths for given write-error rates", columns, rows, columns[1:])
@@ -390,15 +259,11 @@ def _contours(result: Writing, way: str) -> Picture:
     )
 
 
-def _three(value: float, unit: str) -> str:
-    return figure(float(f"{value:.3g}"), unit)
-
-
 def _span(seconds: float) -> str:
     year = 3.15576e7
     if math.isinf(seconds):
         return "beyond numbers"
-    return f"{seconds / year:.3g} years" if seconds > year else _three(seconds, "s")
+    return f"{seconds / year:.3g} years" if seconds > year else three(seconds, "s")
 
 
 # --------------------------------------------------------------------------------------- the list
@@ -410,7 +275,9 @@ SECTIONS: Mapping[str, Section] = {
         Section("fit", "Fit to measured data", _fit),
         Section("qa", "Quality checks", _qa),
         Section("circuits", "Circuits", _circuits),
-        Section("monte-carlo", "Monte Carlo", _monte_carlo),
+        Section("corners", "Corners", corners),
+        Section("shmoo", "Supply and temperature", shmoo),
+        Section("monte-carlo", "Monte Carlo", monte_carlo_samples),
         Section("wer", "Write errors", _write_errors),
     )
 }

@@ -20,8 +20,9 @@ from compact.fitting import fit_loop
 from compact.htmlreport import write_report
 from compact.page import Block, Facts, Failure, Note, Part, Picture, Table, render_page
 from compact.refit import DataFile, find_data
-from compact.sections import SECTIONS, Section, Subject
+from compact.sections import SECTIONS, Section
 from compact.simulators import Simulator
+from compact.subject import Subject
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 VOID = {"meta", "link", "img", "br", "hr", "input"}

@@ -17,8 +17,9 @@ from compact.demo import EXAMPLE
 from compact.fitting import fit_loop
 from compact.htmlreport import write_report
 from compact.page import Facts, Failure, Note, Part, render_page
-from compact.sections import SECTIONS, Section, Subject
+from compact.sections import SECTIONS, Section
 from compact.simulators import Simulator
+from compact.subject import Subject
 
 PHONE, DESKTOP = 390, 1280
 FACTS = Facts((("a", "b"),))
