@@ -233,10 +233,10 @@ def test_locking_band_of_the_carrier_in_ngspice(ngspice: Simulator) -> None:
 def check_locking_of_the_carrier(simulator: Simulator) -> None:
     """From the beats on both sides of the band, about whatever centre it has, and a lock within 90 % of it.
 
-    The free frequency differs from the closed form by terms of the order (gamma_g/2 pi f)^2, and by the integrator's.
+    The closed form leaves out terms of the order gamma_g/2 pi f, here 2 %: the constant torque moves the centre of the turn.
     """
-    card = card_of("auto_oscillator", f_0=2e8, gamma_g=5e7, n_shift=-4e7, torque_ip=1e10)
-    oscillator, i_rf, share = AutoOscillator.from_card(card), 2e-4, 1.3
+    card = card_of("auto_oscillator", f_0=4e8, gamma_g=5e7, n_shift=-4e7, torque_ip=1e10)
+    oscillator, i_rf, share = AutoOscillator.from_card(card), 3e-4, 1.3
     free, band = float(oscillator.frequency(2e-3)), float(oscillator.locking_half_band(2e-3, i_rf))
     netlist = Netlist("locking")
     netlist.use(card)
