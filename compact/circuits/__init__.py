@@ -10,6 +10,7 @@ from compact.circuits.base import Circuit, Setting, Testbench
 from compact.circuits.cell_1t1mtj import Cell1T1Mtj
 from compact.circuits.cmos_adder import CmosAdder
 from compact.circuits.current_sense import CurrentSense
+from compact.circuits.lut import Lut
 from compact.circuits.nv_adder import NvAdder
 from compact.circuits.pbit import Pbit
 from compact.circuits.pcsa import Pcsa
@@ -32,6 +33,7 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             Array1T1Mtj(),
             NvAdder(),
             CmosAdder(),
+            Lut(),
             Trng(),
             Pbit(),
         )
