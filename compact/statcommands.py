@@ -403,10 +403,9 @@ def _plots(found: Samples, target: Path, names: list[str] | None, pair: list[str
     if pair:
         unit = found.header["measures"][pair[0]]["unit"]
         both = margin(found.values(pair[0]), found.values(pair[1]))
-        labels = (
-            (pair[0], pair[1]) if found.values(pair[0]).mean() <= found.values(pair[1]).mean() else tuple(pair[::-1])
-        )
-        files.append(plot_margin(both, target.with_name(f"{target.stem}_margin.png"), unit=unit, labels=labels))
+        first, second = sorted(pair, key=lambda name: float(np.nanmean(found.values(name))))
+        place = target.with_name(f"{target.stem}_margin.png")
+        files.append(plot_margin(both, place, unit=unit, labels=(first, second)))
     return files
 
 
@@ -455,11 +454,9 @@ def rare(
         found, failed = rare_failure(plan, measure, samples=samples, search=search, jobs=jobs, dask=dask,
                                      progress=lambda done: show(done, 7 * search + samples, 0))  # fmt: skip
     low, high = found.interval
-    terminal.say(
-        f"failure probability {found.probability:.3g} (95 %: {low:.3g} ... {high:.3g}), {found.sigma:.2f} sigma"
-    )
-    terminal.say(f"{found.sigma:.2f} sigma; most likely failure at {found.distance:.2f}; {found.evaluations} simulations, "
-                 f"of which {failed} failed; {found.effective:.0f} effective failures")  # fmt: skip
+    terminal.say(f"failure probability {found.probability:.3g} (95 %: {low:.3g} ... {high:.3g})")
+    terminal.say(f"{found.sigma:.2f} sigma; most likely failure {found.distance:.2f} standard deviations away")
+    terminal.say(f"{found.evaluations} simulations, {failed} failed; {found.effective:.0f} effective failures")
     if found.opposite > 0.05:
         told = f"{found.opposite:.0%} of the failures in the search lie on the other side"
         report_warning(f"{told}: there is a second way to fail; name fewer measures")
