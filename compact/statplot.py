@@ -89,6 +89,7 @@ def _histogram(axes: Any, samples: Samples, name: str) -> None:
         axes.axvline(about["typical"] / scale, color=MUTED, lw=1.2, ls=(0, (1, 2)))
     pad = 0.04 * (right - left)
     axes.set_xlim(left - pad, right + pad)
+    axes.locator_params(axis="x", nbins=5)
     axes.set_yticks([])
     axes.set_xlabel(f"{name} [{unit}]" if unit and unit != "1" else name, fontsize=9)
     axes.tick_params(labelsize=8)

@@ -28,7 +28,7 @@ SUPPLY = "vdd"
 QUICK_CMOS = ("tt", "ff", "ss")
 QUICK_TEMPERATURES, QUICK_SUPPLIES = (-40.0, 125.0), (0.9, 1.1)
 SHMOO_TEMPERATURES = (-40.0, 0.0, 27.0, 85.0, 125.0)
-SHMOO_SUPPLIES = {False: (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1), True: tuple(np.round(np.arange(0.4, 1.225, 0.05), 2))}
+SHMOO_SUPPLIES = {False: (0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2), True: tuple(np.round(np.arange(0.25, 1.225, 0.05), 2))}
 """Supplies over the typical one, quick and full."""
 SAMPLES = {False: 100, True: 1000}
 """Monte Carlo samples, quick and full."""
@@ -108,12 +108,12 @@ def _worst(table: CornerTable, names: Sequence[str], circuit: str) -> Table:
                 name,
                 three(middle.value, middle.unit) if middle else "—",
                 three(worst.value, worst.unit) if worst else "not simulated",
-                str(table.corners[at]) if at is not None else "",
                 limits(known) if known else "",
                 verdict(all(m is not None and m.passed for m in column)),
+                str(table.corners[at]) if at is not None else "",
             )
         )
-    columns = ("figure", "typical", "worst", "at", "limit", "everywhere")
+    columns = ("figure", "typical", "worst", "limit", "everywhere", "worst at")
     return Table(f"{circuit}: typical and worst", columns, rows, ("typical", "worst", "limit"))
 
 
@@ -205,14 +205,16 @@ def monte_carlo_samples(subject: Subject) -> Iterator[Block]:
 
 def _spreads(samples: Samples) -> Table:
     """Mean, spread and yield of each figure."""
+    from compact.statplot import varies
     from compact.yields import Proportion, yield_of
 
     def share(part: Proportion) -> tuple[str, str]:
         low, high = part.interval
         return f"{100 * part.value:.4g} %", f"{100 * low:.4g} … {100 * high:.4g} %"
 
+    shown = [n for n in samples.names if varies(samples, n) or not samples.passed([n]).all()] or samples.names
     rows: list[tuple[str, ...]] = []
-    for name in samples.names:
+    for name in shown:
         values, unit = samples.values(name), samples.header["measures"][name]["unit"]
         known = values[np.isfinite(values)]
         moments = (known.mean(), known.std(ddof=1)) if known.size > 1 else (math.nan, math.nan)
@@ -220,7 +222,7 @@ def _spreads(samples: Samples) -> Table:
         texts = [three(float(x), unit) for x in (*moments, *ends)]
         rows.append((name, *texts, *share(yield_of(samples, [name]))))
     rows.append(("all together", "", "", "", "", *share(yield_of(samples))))
-    lost = frozenset((k, 5) for k, name in enumerate(samples.names) if not samples.passed([name]).all())
+    lost = frozenset((k, 5) for k, name in enumerate(shown) if not samples.passed([name]).all())
     columns = ("figure", "mean", "spread", "least", "largest", "within limits", "95 % interval")
     title = f"{len(samples.rows)} samples of {samples.header['plan']['circuit']}"
     return Table(title, columns, rows, columns[1:], lost)

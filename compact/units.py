@@ -146,7 +146,8 @@ _DISPLAY = (
     (1e-15, "f"),
     (1e-18, "a"),
 )
-_AREAS = ((1.0, ""), (1e-6, "m"), (1e-12, "µ"), (1e-18, "n"))
+_AREAS = ((1e-2, 1.0, ""), (1e-8, 1e-6, "m"), (1e-14, 1e-12, "µ"), (1e-20, 1e-18, "n"))
+"""From which value on, which scale and which prefix; an area of 0.1 um^2 is not called 1e5 nm^2."""
 
 
 def si_scale(value: float, unit: str) -> tuple[float, str]:
@@ -168,7 +169,9 @@ def si_scale(value: float, unit: str) -> tuple[float, str]:
     """
     if unit in ("", "1", "points", "sigma") or "/" in unit or ("^" in unit and unit != "m^2"):
         return 1.0, "" if unit == "1" else unit
-    for scale, prefix in _AREAS if unit == "m^2" else _DISPLAY:
+    if unit == "m^2":
+        return next(((scale, prefix + unit) for low, scale, prefix in _AREAS if abs(value) >= low), (1.0, unit))
+    for scale, prefix in _DISPLAY:
         if abs(value) >= 0.99999 * scale:
             return scale, prefix + unit
     return 1.0, unit
