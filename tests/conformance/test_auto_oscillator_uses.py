@@ -140,13 +140,14 @@ def test_diode_under_bias(vacask: Simulator) -> None:
 def test_sensitivity_grows_towards_threshold_and_saturates(simulator: Simulator) -> None:
     """On resonance, envelope model: as 1/(I_th - I) for weak waves, less for strong ones, as the closed form says."""
     r_in = 1000.0
-    shares, powers = [0.0, 0.5, 0.8, 0.9, 0.95], [1e-10, 3e-6]
-    settings = {"torque_ip": 2e11, "r_in": r_in, "n_shift": 0.0, "f_i": 0.0}
+    shares, powers = [0.0, 0.5, 0.8, 0.9, 0.95], [1e-6, 1e-3]
+    # Bias small and ohmic, so that the junction is the same at all of them.
+    settings = {"torque_ip": 2e9, "i_th": 1e-4, "v_h": 1e3, "r_in": r_in, "n_shift": 0.0, "f_i": 0.0}
     card = card_of("auto_oscillator_envelope", **settings)
     oscillator = AutoOscillator.from_card(card)
     netlist = Netlist("sensitivity")
     netlist.use(card)
-    cases = [(share * 1e-3, power) for power in powers for share in shares]
+    cases = [(share * 1e-4, power) for power in powers for share in shares]
     drives = [float(oscillator.rf_current(power, i, None)) for i, power in cases]
     for k, ((i, _), drive) in enumerate(zip(cases, drives, strict=True)):
         for name, volts in (("w", drive * r_in), ("d", 0.0)):
@@ -163,12 +164,7 @@ def test_sensitivity_grows_towards_threshold_and_saturates(simulator: Simulator)
     expected = [float(oscillator.sensitivity(1e9, power, i)) for i, power in cases]
     assert measured == pytest.approx(np.array(expected), rel=0.03)
     weak, strong = np.abs(measured[: len(shares)]), np.abs(measured[len(shares) :])
-    # The rectification has terms of its own in the bias: what is left behind 1/(1 - I/I_th) grows only as they do.
-    kernel = [abs(complex(oscillator.diode_kernel(1e9, i))) for i in (0.0, 0.95e-3)]
-    assert kernel[1] / kernel[0] * float(oscillator.junction.at(0.0).g_cos / oscillator.junction.at(0.95e-3).g_cos) * (  # type: ignore[union-attr]
-        float(oscillator.junction.at(0.95e-3).conductance / oscillator.junction.at(0.0).conductance) ** 2  # type: ignore[union-attr]
-    ) == pytest.approx(20, rel=1e-6)
-    assert np.all(np.diff(weak) > 0)
+    assert weak / weak[0] == pytest.approx(1 / (1 - np.array(shares)), rel=0.03)
     assert strong[-1] / strong[0] < 0.5 * weak[-1] / weak[0]
 
 
@@ -185,9 +181,9 @@ def test_envelope_is_the_carrier_without_its_carrier(load: float | None, simulat
     netlist = Netlist("carrier and envelope")
     for card in pair.values():
         netlist.use(card)
-    tee = "" if load is None else f"Ct nc out 1n\nRl out 0 {load!r}\n"
+    tee = "" if load is None else f"Ct nc out 50p\nRl out 0 {load!r}\n"
     netlist.add_text(
-        f"Ic 0 nc dc {i!r}\n{tee}Xc nc 0 auto_oscillator p_0=0.28\n"
+        f"Ic 0 nc dc {i!r}\n{tee}Xc nc 0 auto_oscillator p_0=0.28 phase_0=1.57\n"
         f"Ie 0 ne dc {i!r}\nXe ne 0 0 0 oi oq auto_oscillator_envelope p_0=0.28\n"
         f"Ri oi 0 {resistance!r}\nRq oq 0 {resistance!r}"
     )
@@ -210,6 +206,7 @@ def test_envelope_is_the_carrier_without_its_carrier(load: float | None, simulat
     # The wave at the port: the envelope's peak against the first harmonic of the carrier model.
     turn = np.exp(-1j * np.unwrap(np.angle(carrier)))
     volts = waves["nc" if load is None else "out"]
+    volts = volts - mean(volts)
     wave = 2 * abs(complex(mean((volts * turn).real), mean((volts * turn).imag)))
     peak = mean(np.hypot(waves["oi"], waves["oq"]))
     assert peak > 5e-3
