@@ -40,6 +40,8 @@ DEFAULT_WIDTH = 1.0
 """Pulse width where none is known [s]."""
 ONE_WIDTH = "loops at one pulse width tell it from the critical currents only together; give loops at two or more"
 NO_FIELD = "the loops are described as well without it"
+GOOD = 1.3
+"""Reduced chi squared up to which one start of a fit is enough."""
 ROUNDS = 2
 """Fits, each with the conduction that the one before found."""
 
@@ -153,6 +155,7 @@ class _Part:
                     self.free.append(own)
         self.held = start
         self.point = np.array([start[n] for n in self.free])
+        self.first_point = self.point
         self.scale = np.maximum(np.abs(self.point), [{"r_p": 1.0, "tmr": 0.1}.get(n, 1e-2) for n in self.free])
         first = found.nuisance.get("start", (float(self.shape.first_state > 0), 0.0))[0]
         self.begin = 2 * first - 1
@@ -291,19 +294,36 @@ def _choose(
             begin = start if best is None else {**start, **best[2].transform.outside(best[2].split(best[3].x)[0])}
             if "h_bias" not in names:
                 begin = {**begin, "h_bias": base["h_bias"]}
-            for _ in range(ROUNDS):
-                problem = Problem(parts, values | {n: begin[n] for n in DEVICE if n not in names}, names)
-                result = problem.solve(begin)
-                device, own = problem.split(result.x)
-                begin = {**begin, **problem.transform.outside(device)}
-                for part, x in zip(parts, own, strict=True):
-                    part.point = x
-                values |= _conduction(parts)
+            trials = [_converge(parts, values, begin, names)]
+            if best is None and trials[0][1].cost > GOOD * len(trials[0][1].fun) / 2:
+                # A second way down: transitions as they look, without a tail.
+                wide = {n: min(2 * begin[n], 0.4) for n in names if n.startswith("width")}
+                straight = {n: 0.0 for n in names if n.startswith("skew")}
+                trials.append(_converge(parts, values, {**begin, **wide, **straight}, names))
+            problem, result = min(trials, key=lambda trial: trial[1].cost)
             score = criterion(result)
             if best is None or score < best[0] - 1e-9:
                 best = (score, {"barrier_power": power}, problem, result)
     assert best is not None
     return best[1], best[2], best[3]
+
+
+def _converge(
+    parts: Sequence[_Part], base: Mapping[str, float], start: Mapping[str, float], names: tuple[str, ...]
+) -> tuple[Problem, Any]:
+    """Fit from one start, with the conduction that the round before found."""
+    values, begin = dict(base), dict(start)
+    for part in parts:
+        part.point = part.first_point
+    for _ in range(ROUNDS):
+        problem = Problem(parts, values | {n: begin[n] for n in DEVICE if n not in names}, names)
+        result = problem.solve(begin)
+        device, own = problem.split(result.x)
+        begin |= problem.transform.outside(device)
+        for part, x in zip(parts, own, strict=True):
+            part.point = x
+        values |= _conduction(parts)
+    return problem, result
 
 
 def _conduction(parts: Sequence[_Part]) -> dict[str, float]:

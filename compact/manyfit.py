@@ -15,6 +15,7 @@ from compact.errors import DataError
 from compact.fitting import REASONS
 from compact.loopfit import _persistence
 from compact.models import get_model
+from compact.models.multidomain import DIRECTIONS, EASIEST, RANKS, switching_scale
 from compact.pulsed import PulsedJunction
 
 __all__ = [
@@ -31,6 +32,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     "delta": (4.0, 1e3), "width_p2ap": (1e-3, 1.0), "width_ap2p": (1e-3, 1.0), "ic_p2ap": (1e-9, 10.0),
     "ic_ap2p": (1e-9, 10.0), "skew_p2ap": (-2.5, 2.5), "skew_ap2p": (-2.5, 2.5), "h_bias": (-0.7, 0.7),
 }  # fmt: skip
+PENALTY = 1e4
+"""Residual of a distribution that reaches zero current, per unit of the median."""
 DIFFERENCE = 1e-3
 """Step of the derivatives: well above the jumps that the cutting of pulses makes."""
 
@@ -116,9 +119,16 @@ class Problem:
 
     def residual(self, point: FloatArray) -> FloatArray:
         device, own = self.split(point)
-        return np.concatenate(
-            [p.left(f, x) for p, f, x in zip(self.parts, self.fractions(device), own, strict=True)]
-        )
+        left = [p.left(f, x) for p, f, x in zip(self.parts, self.fractions(device), own, strict=True)]
+        return np.concatenate([*left, self.beyond(device)])
+
+    def beyond(self, device: FloatArray) -> FloatArray:
+        """Penalty on distributions that reach zero current, which the model does not allow; shape (2,)."""
+        values = self.base | self.transform.outside(device)
+        least = [
+            float(switching_scale(values[f"width_{way}"], values[f"skew_{way}"], RANKS[0])) for way in DIRECTIONS
+        ]
+        return np.array([PENALTY * max(1.5 * EASIEST - x, 0.0) for x in least])
 
     def jacobian(self, point: FloatArray) -> FloatArray:
         """Central differences; what belongs to one measurement moves that alone."""
@@ -130,10 +140,16 @@ class Problem:
             step[k] = DIFFERENCE
             both = [self.fractions(device + s * step) for s in (1, -1)]
             ends = [
-                np.concatenate([p.left(f, x) for p, f, x in zip(self.parts, fs, own, strict=True)]) for fs in both
+                np.concatenate(
+                    [
+                        *(p.left(f, x) for p, f, x in zip(self.parts, fs, own, strict=True)),
+                        self.beyond(device + s * step),
+                    ]
+                )
+                for s, fs in zip((1, -1), both, strict=True)
             ]
             columns.append((ends[0] - ends[1]) / (2 * DIFFERENCE))
-        total = sum(len(p.sigma) for p in self.parts)
+        total = sum(len(p.sigma) for p in self.parts) + len(DIRECTIONS)
         at = 0
         for part, fraction, x in zip(self.parts, middle, own, strict=True):
             rows = slice(at, at + len(part.sigma))
@@ -151,10 +167,13 @@ class Problem:
         begin = np.clip(self.transform.inside(start), low + 1e-6, high - 1e-6)
         own = [p.point / p.scale for p in self.parts]
         free = np.full(sum(len(x) for x in own), np.inf)
-        return least_squares(
+        result = least_squares(
             self.residual, np.concatenate([begin, *own]), self.jacobian, xtol=1e-9, ftol=1e-9, gtol=1e-9, max_nfev=60,
             bounds=(np.concatenate([low, -free]), np.concatenate([high, free])), x_scale="jac",
         )  # fmt: skip
+        result.fun, result.jac = result.fun[: -len(DIRECTIONS)], result.jac[: -len(DIRECTIONS)]
+        result.cost = 0.5 * float(np.sum(result.fun**2))
+        return result
 
 
 def criterion(result: Any) -> float:

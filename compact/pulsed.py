@@ -27,7 +27,7 @@ GRID = 401
 """Points of the table over the range of voltages."""
 SLOWEST = 1e-290
 """Rates below this are none [1/s]; keeps logarithms finite."""
-CHANGE = 0.02
+CHANGE = 0.01
 """Largest change of the mean cosine within a piece of a pulse of given current."""
 
 

@@ -30,7 +30,7 @@ from compact.model import Item, Let, Model, Output, Rate, State, Static, Symbols
 from compact.models.conduction import AREA, CONDUCTION, TERMINALS, check_conduction, conduction, temperature_and_area
 from compact.parameters import Parameter
 
-__all__ = ["CLASSES", "DIRECTIONS", "Multidomain", "switching_scale"]
+__all__ = ["CLASSES", "DIRECTIONS", "EASIEST", "RANKS", "Multidomain", "switching_scale"]
 
 CLASSES = 12
 """Classes of domains."""
