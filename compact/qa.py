@@ -14,6 +14,7 @@ from compact.emit import device
 from compact.errors import SimulationError, SpinbricksError
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
+from compact.physics.auto_oscillation import AutoOscillator
 from compact.simulators import Simulator, get_simulator
 
 __all__ = ["Check", "run_qa"]
@@ -61,7 +62,8 @@ def _numeric_checks(card: ParameterSet) -> Iterator[Check]:
     for current in model.currents:
         tiny = 1e-6 * np.array([-1.0, 1.0])
         point = {**values, **dict.fromkeys(known, 0.3), f"v_{current.plus}_{current.minus}": tiny}
-        slope = model.evaluate(current.name, point) / tiny
+        still = model.evaluate(current.name, {**point, f"v_{current.plus}_{current.minus}": 0.0})
+        slope = (model.evaluate(current.name, point) - still) / tiny
         yield Check("smooth at 0 V", "numpy", float(abs(slope[1] / slope[0] - 1)), "1", 1e-4, "jump of dI/dV")
 
 
@@ -72,7 +74,7 @@ def _circuit_checks(card: ParameterSet, simulator: Simulator, points: int) -> It
         for temperature in (27.0, HOT, COLD):
             yield Check("same equation", name, parity([card], simulator, points, temperature), "1", 1e-6,
                         f"largest deviation from NumPy at {points} points, {temperature:g} degC")  # fmt: skip
-    if len(model.terminals) > 2:
+    if len(model.terminals) > 2 or "state" not in card.values:
         return
     worst = 0.0
     volts = 0.1 * _reach(card)
@@ -220,11 +222,48 @@ def _dwell_checks(card: ParameterSet, simulator: Simulator) -> Iterator[Check]:
                     f"mean of {len(dwells)} dwells {dwells.mean():.3g} s, law {law[state]:.3g} s")  # fmt: skip
 
 
+def _oscillator_checks(card: ParameterSet, simulator: Simulator) -> Iterator[Check]:
+    """Operating points at the instance's start, and the free oscillation at twice the threshold."""
+    model, name = card.definition, simulator.name
+    first, second = (s.name for s in model.states)
+    oscillator = AutoOscillator.from_card(card)
+    current = 2 * oscillator.i_th
+    power = float(oscillator.power(current))
+    netlist = Netlist("a resonant junction resting and oscillating")
+    netlist.use(card)
+    rest = " ".join(["0"] * (len(model.terminals) - 1))
+    # No constant torque, which moves the centre of the turns.
+    free = device(card.replace(None, torque_ip=0.0), subckt="free")
+    netlist.use(free)
+    netlist.add_text(
+        f"Ia 0 a dc 0\nIb 0 b dc {current!r}\nIc 0 c dc {current!r}\nXa a {rest} {card.model} p_0=0.3 phase_0=1\n"
+        f"Xb b {rest} {card.model} p_0=0 phase_0=0\nXc c {rest} free p_0={power!r}"
+    )
+    waves = simulator.run(netlist, Op())
+    states = [waves.value(f"x{k}.{s}") for k in "ab" for s in (first, second)]
+    start = [math.sqrt(0.3) * math.cos(1), math.sqrt(0.3) * math.sin(1), 0.0, 0.0]
+    worst = max(abs(a - b) for a, b in zip(states, start, strict=True))
+    yield Check("initial state", name, worst, "1", 1e-6, "states of operating points at rest and above threshold")
+    stop = 40 / card.values["f_0"]
+    saved = [f"xc.{first}", f"xc.{second}"]
+    waves = simulator.run(netlist, Tran(step=stop / 400, stop=stop), save=saved)
+    c = waves[saved[0]] + 1j * waves[saved[1]]
+    yield Check("free power", name, float(abs(np.abs(c[-1]) ** 2 / power - 1)), "1", 0.01,
+                f"at twice the threshold, against {power:.4g}")  # fmt: skip
+    phase = np.unwrap(np.angle(c))
+    found = (phase[-1] - phase[0]) / (2 * math.pi * stop) + card.values.get("f_ref", 0.0)
+    expected = float(oscillator.frequency(current))
+    yield Check("free frequency", name, abs(found / expected - 1), "1", 0.005, f"against {expected:.6g} Hz")
+
+
 SPECIAL_CHECKS: dict[str, Callable[[ParameterSet, Simulator], Iterator[Check]]] = {
     "mtj": _axial_checks,
     "mtj_macrospin": _precession_checks,
     "mtj_sot": _precession_checks,
     "telegraph": _dwell_checks,
+    "auto_oscillator": _oscillator_checks,
+    "auto_oscillator_line": _oscillator_checks,
+    "auto_oscillator_envelope": _oscillator_checks,
 }
 """Checks beyond those that apply to all models."""
 
