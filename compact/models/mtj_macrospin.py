@@ -34,6 +34,7 @@ from compact.model import (
     Terminal,
     White,
     slot_time,
+    smooth_positive,
 )
 from compact.models.conduction import AREA, CONDUCTION, TERMINALS, check_conduction, conduction, temperature_and_area
 from compact.parameters import Parameter
@@ -43,6 +44,8 @@ __all__ = ["MtjMacrospin", "MtjSot"]
 AXES = ("x", "y", "z")
 NORM_RATE = 1.0
 """Rate at which |m| = 1 is restored, in units of the precession rate in a field of Ms: 1e11 to 1e12 /s."""
+STEPS_PER_TURN = 50
+"""Time steps, at least, in a turn of the fastest precession that the anisotropy and the applied field allow."""
 SLOTS_PER_TURN = 20
 """Noise slots in 2 pi time scales of the precession, by default."""
 
@@ -97,6 +100,7 @@ class MtjMacrospin(Model):
     terminals: ClassVar[tuple[Terminal, ...]] = TERMINALS
     declared_parameters: ClassVar[tuple[Parameter, ...]] = (*CONDUCTION, *MAGNET, *AREA, *INSTANCE)
     states = tuple(State(f"m_{a}", "1", f"magnetisation along {a} over Ms", "tau_m") for a in AXES)
+    step = "step_time"
 
     def check_values(self, values: Mapping[str, float]) -> None:
         """Conduction as everywhere; the demagnetising factors of a body add up to one."""
@@ -120,6 +124,15 @@ class MtjMacrospin(Model):
         m = [q.m_x, q.m_y, q.m_z]
         k = [q.k_x, q.k_y, q.k_z]
         p = [q.p_x, q.p_y, q.p_z]
+
+        # Spread of the eigenvalues of the anisotropy, sqrt(2) times the norm of its traceless part at most.
+        n = [q.n_x, q.n_y, q.n_z]
+        along = sum((x * e * e for x, e in zip(n, k, strict=True)), sp.Integer(0))
+        square = q.h_k**2 - 2 * q.h_k * q.ms * along + q.ms**2 * sum(x * x for x in n) - (q.h_k - q.ms) ** 2 / 3
+        yield Let("spread", sp.sqrt(2 * smooth_positive(square / q.ms**2)), "1", "largest anisotropy field over ms")
+        applied = sp.sqrt(q.h_x**2 + q.h_y**2 + q.h_z**2) / q.ms
+        turn = 2 * sp.pi / (GYROMAGNETIC * MU_0 * q.ms * (q.spread + applied))
+        yield Let("step_time", turn / STEPS_PER_TURN, "s", "largest time step")
 
         cosine = sum((a * b for a, b in zip(m, p, strict=True)), sp.Integer(0))
         yield Let("cosine", cosine, "1", "cosine of the angle between the layers", node=True)

@@ -114,7 +114,7 @@ def test_interrupted_ensemble_leaves_nothing(tmp_path: Path) -> None:
         text=True,
         env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])},
     )
-    time.sleep(4.0)
+    time.sleep(8.0)
     assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
