@@ -11,7 +11,9 @@ from compact.circuits.cell_1t1mtj import Cell1T1Mtj
 from compact.circuits.cmos_adder import CmosAdder
 from compact.circuits.current_sense import CurrentSense
 from compact.circuits.lut import Lut
+from compact.circuits.mram import Mram
 from compact.circuits.nv_adder import NvAdder
+from compact.circuits.nvff import Nvff
 from compact.circuits.pbit import Pbit
 from compact.circuits.pcsa import Pcsa
 from compact.circuits.spcsa import Spcsa
@@ -31,9 +33,11 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             Strongarm(),
             CurrentSense(),
             Array1T1Mtj(),
+            Mram(),
             NvAdder(),
             CmosAdder(),
             Lut(),
+            Nvff(),
             Trng(),
             Pbit(),
         )
