@@ -1,7 +1,7 @@
 """What circuits with complementary junctions share: sizes of sense amplifiers and write heads, sources, area.
 
 A bit is stored in two junctions of opposite state. A sense amplifier reads them against each other, and a write head
-writes them in two phases through their common node: first the one that is to be antiparallel (wap), then the other (wp).
+writes them in two phases through their common node: first the one that becomes antiparallel (wap), then the other (wp).
 """
 
 from __future__ import annotations
@@ -20,7 +20,19 @@ from compact.physics.activation import escape_rate
 from compact.spicetext import split_tokens
 from compact.technology import Device, Technology
 
-__all__ = ["FAST", "SETTINGS", "area", "area_measures", "retention", "settled", "sized", "supply", "train", "widths"]
+__all__ = [
+    "FAST",
+    "LONGEST_STEP",
+    "SETTINGS",
+    "area",
+    "area_measures",
+    "retention",
+    "settled",
+    "sized",
+    "supply",
+    "train",
+    "widths",
+]
 
 FOREVER = 1e4
 """Period of pulses that come once [s]."""
@@ -32,9 +44,12 @@ FAST: Mapping[str, float | str] = {
     "reltol": 1e-3,
     "ngspice:reltol": 1e-4,
     "vacask:tran_lteratio": 10.0,
+    "gmin": 1e-15,
 }
 """Simulator options: the rule that damps leaves no ringing in the small currents of an idle circuit; delays and energies
-are within 2 % of those at a tenth of the tolerance. Beyond these, ngspice decides large look-up tables at random."""
+are within 2 % of those at a tenth of the tolerance. The default gmin would leak as much as the transistors do."""
+LONGEST_STEP = 1e4
+"""Largest step over the edge of the signals: ngspice takes corners closer than 5e-5 of it for one."""
 
 SETTINGS = (
     Setting("overdrive", 1.5, "1", "drive of a write over the card's critical one", 1.05, 10),
@@ -101,7 +116,7 @@ def sized(
 def _writing(
     junction: Junction, nmos: Device, pmos: Device, given: Mapping[str, Any], access: bool
 ) -> dict[str, float]:
-    """Supply, widths of the write path and write time for one kind of transistor; CircuitError says why there are none."""
+    """Supply, widths of the write path and write time for one kind of transistor, or CircuitError."""
     supply = given.get("vdd", nmos.vdd)
     volts = {z: junction.write_voltage(z, given["overdrive"]) for z in (1.0, -1.0)}
     amps = {z: abs(junction.current(-z * volts[z], z)) for z in volts}
