@@ -30,12 +30,12 @@ from compact.technology import get_technology
 from compact.variation import Array, Space, Variation, draw
 from compact.waveform import Waveforms
 
-__all__ = ["Plan", "Probe", "Ready", "batches", "monte_carlo", "nominal", "prepare", "ready_of"]
+__all__ = ["Plan", "Probe", "Ready", "batches", "monte_carlo", "nominal", "prepare", "ready_of", "settle"]
 
-STRIDE = 8.0
-"""Largest step over the circuit's own: steps follow the error anyway, and the nominal circuit is run with both."""
-STEP_TOLERANCE = 0.02
-"""How much a figure may change by that before it is said."""
+STRIDES = (16.0, 8.0, 4.0, 2.0, 1.0)
+"""Largest steps that are tried, over the circuit's own: steps follow the error anyway."""
+STEP_TOLERANCE = 0.01
+"""How much figures of the typical circuit may change by that."""
 BATCH = 8
 """Samples that a worker runs before it reports."""
 
@@ -115,8 +115,9 @@ class Plan:
         Spreads.
     seed : int
         Seed, >= 0.
-    stride : float
-        Largest time step over that of the circuit.
+    stride : float, optional
+        Largest time step over that of the circuit; by default the largest of `STRIDES` at which the figures of the
+        typical circuit stay within `STEP_TOLERANCE`.
     limits : mapping of str to (float, float)
         Limits in place of those that figures come with.
     probes : tuple of Probe
@@ -135,7 +136,7 @@ class Plan:
     settings: Mapping[str, Any] = field(default_factory=dict)
     variation: Variation = field(default_factory=Variation)
     seed: int = 1
-    stride: float = STRIDE
+    stride: float | None = None
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     probes: tuple[Probe, ...] = ()
     timeout: float | None = 120.0
@@ -143,7 +144,7 @@ class Plan:
     def __post_init__(self) -> None:
         if self.seed < 0 or int(self.seed) != self.seed:
             raise StatisticsError(f"seed = {self.seed} must be a whole number >= 0")
-        if not (math.isfinite(self.stride) and self.stride > 0):
+        if self.stride is not None and not (math.isfinite(self.stride) and self.stride > 0):
             raise StatisticsError(f"stride = {self.stride:g} must be > 0")
         for name, (low, high) in self.limits.items():
             if not low <= high:
@@ -205,7 +206,7 @@ class Ready:
             If the simulation fails.
         """
         bench, plan = self.bench, self.plan
-        analysis = replace(bench.analysis, max_step=bench.analysis.largest_step * (stride or plan.stride))
+        analysis = replace(bench.analysis, max_step=bench.analysis.largest_step * (stride or plan.stride or 1.0))
         signals = [name for probe in plan.probes for name in (probe.plus, probe.minus) if name]
         save = tuple(dict.fromkeys([*bench.save, *signals]))
         waveforms = self.simulator.run(
@@ -266,8 +267,8 @@ def prepare(plan: Plan, varied: bool = True) -> Ready:
     return Ready(plan, circuit, bench, get_simulator(plan.simulator), space)
 
 
-def nominal(ready: Ready) -> tuple[list[Measure], dict[str, float]]:
-    """Figures of the typical circuit, and by how much those change with the circuit's own steps (relative).
+def nominal(ready: Ready) -> list[Measure]:
+    """Figures of the typical circuit.
 
     Raises
     ------
@@ -284,13 +285,27 @@ def nominal(ready: Ready) -> tuple[list[Measure], dict[str, float]]:
     for name in ready.plan.limits:
         if name not in names:
             raise StatisticsError(unknown(f"measure of circuit '{ready.plan.circuit}'", name, names))
-    changes: dict[str, float] = {}
-    if ready.plan.stride > 1:
-        for coarse, fine in zip(found, ready.measures(stride=1.0), strict=True):
-            scale = max(abs(fine.value), abs(coarse.value))
-            if scale > 0 and math.isfinite(scale):
-                changes[fine.name] = abs(coarse.value - fine.value) / scale
-    return found, changes
+    return found
+
+
+def step_error(ready: Ready, stride: float) -> tuple[str, float]:
+    """The figure of the typical circuit that changes most with larger steps, and by how much (relative)."""
+    worst, largest = "", 0.0
+    for fine, coarse in zip(ready.measures(stride=1.0), ready.measures(stride=stride), strict=True):
+        scale = max(abs(fine.value), abs(coarse.value))
+        change = abs(coarse.value - fine.value) / scale if scale > 0 else 0.0
+        change = math.inf if math.isfinite(fine.value) != math.isfinite(coarse.value) else change
+        if change > largest:
+            worst, largest = fine.name, change
+    return worst, largest
+
+
+def settle(plan: Plan) -> Plan:
+    """The plan with its time step chosen, if it leaves that open."""
+    if plan.stride is not None:
+        return plan
+    ready = prepare(plan, varied=False)
+    return replace(plan, stride=next(s for s in STRIDES if s == 1 or step_error(ready, s)[1] <= STEP_TOLERANCE))
 
 
 # ------------------------------------------------------------------------------------------ samples
@@ -387,11 +402,13 @@ def monte_carlo(
     """
     if samples < 1:
         raise StatisticsError(f"samples = {samples} must be at least 1")
+    given, plan = plan.stride, settle(plan)
     ready = prepare(plan)
-    assert ready.space is not None
-    typical, changes = nominal(ready)
-    for name, change in changes.items():
-        if warn and change > STEP_TOLERANCE:
+    assert ready.space is not None and plan.stride is not None
+    typical = nominal(ready)
+    if warn and given is not None and given > 1:
+        name, change = step_error(ready, given)
+        if change > STEP_TOLERANCE:
             warn(f"'{name}' changes by {100 * change:.2g} % with the circuit's own time steps; lower --stride")
     header = {
         "format": FORMAT,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from compact.errors import SpinbricksError, StatisticsError, unknown
 from compact.farm import each
 from compact.highsigma import Rare, importance_sampling
-from compact.montecarlo import BATCH, Plan, batches, nominal, prepare, ready_of
+from compact.montecarlo import BATCH, Plan, batches, nominal, prepare, ready_of, settle
 
 __all__ = ["rare_failure"]
 
@@ -55,9 +55,10 @@ def rare_failure(
     StatisticsError
         If there is no such figure, the typical circuit fails already, or no failure is found.
     """
+    plan = settle(plan)
     ready = prepare(plan)
     assert ready.space is not None
-    typical = {m.name: m for m in nominal(ready)[0]}
+    typical = {m.name: m for m in nominal(ready)}
     for name in names:
         if name not in typical:
             raise StatisticsError(unknown("measure", name, typical))

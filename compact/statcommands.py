@@ -63,7 +63,9 @@ CornerOption = Annotated[str, typer.Option(help="Corner of the transistors aroun
 MtjCorner = Annotated[str, typer.Option(help="Corner of the junctions around which samples vary: tt, ff, ss.")]
 Temperature = Annotated[float, typer.Option(metavar="CELSIUS", help="Temperature.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same samples, wherever they are run.")]
-Stride = Annotated[float, typer.Option(help="Largest time step over that of the circuit.")]
+Stride = Annotated[
+    float | None, typer.Option(help="Largest time step over that of the circuit; by default one that changes nothing.")
+]
 Jobs = Annotated[int | None, typer.Option("--jobs", "-j", help="Processes; by default one per core.")]
 Dask = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on this Dask cluster: tcp://host:8786.")]
 Timeout = Annotated[str, typer.Option(metavar="TIME", help="Limit of each simulation; 0 for none.")]
@@ -128,7 +130,7 @@ def _limits(given: list[str] | None) -> dict[str, tuple[float, float]]:
 
 def _plan(
     circuit: str, card: str, technology: str, simulator: str | None, settings: list[str] | None,
-    limits: list[str] | None, probes: list[str] | None, timeout: str, stride: float, **more: Any,
+    limits: list[str] | None, probes: list[str] | None, timeout: str, stride: float | None, **more: Any,
 ) -> Plan:  # fmt: skip
     from compact.circuits import CIRCUITS
     from compact.montecarlo import Plan, Probe
@@ -277,7 +279,7 @@ def montecarlo(
         str | None, typer.Option(metavar="NAME,NAME", help="Two measures as the two distributions of a read margin.")
     ] = None,
     no_plot: Annotated[bool, typer.Option("--no-plot", help="Draw nothing.")] = False,
-    stride: Stride = 8.0,
+    stride: Stride = None,
     jobs: Jobs = None,
     dask: Dask = None,
     timeout: Timeout = "120",
@@ -328,7 +330,7 @@ def _known_measures(plan: Plan, names: list[str]) -> None:
         return
     from compact.montecarlo import nominal, prepare
 
-    known = [m.name for m in nominal(prepare(plan))[0]]
+    known = [m.name for m in nominal(prepare(plan))]
     for name in names:
         if name not in known:
             raise WrongUse(unknown(f"measure of circuit '{plan.circuit}'", name, known))
@@ -429,7 +431,7 @@ def rare(
     settings: Settings = None,
     limits: Limits = None,
     probes: Probes = None,
-    stride: Stride = 8.0,
+    stride: Stride = None,
     jobs: Jobs = None,
     dask: Dask = None,
     timeout: Timeout = "120",
