@@ -91,7 +91,7 @@ def _templates() -> bool:
     from compact.templates import template_dir
 
     try:
-        return all(template_dir(name).is_dir() for name in ("netlists", "veriloga"))
+        return all(template_dir(name).is_dir() for name in ("netlists", "veriloga", "pages"))
     except FileNotFoundError:
         return False
 

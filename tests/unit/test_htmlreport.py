@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -228,18 +227,57 @@ def test_what_does_not_apply_is_one_line(tmp_path: Path) -> None:
     assert "mtj_macrospin" in checked(path).text
 
 
-def test_circuits_and_samples(ngspice: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "page.html"
-    arguments = ["--section", "circuits", "--section", "monte-carlo", "--circuit", "pcsa", "-s", "ngspice"]
-    assert cli.run(["report", "ikeda_2010", *arguments, "-o", str(path), "--json"]) == 0
-    content = json.loads(capsys.readouterr().out)
-    first, second = content["sections"]
-    assert first["failed"] == 0 and first["passed"] >= 8 and not second["errors"]
-    page = checked(path)
-    assert len(page.all("img")) == 2 and "decision_1" in page.text and "100 samples of pcsa" in page.text
-    row = next(cells(line) for line in path.read_text(encoding="utf-8").splitlines() if ">all together<" in line)
-    share, interval = float(row[5].split()[0]), [float(x) for x in re.findall(r"[\d.]+", row[6])]
-    assert interval[0] <= share <= interval[1] and interval[0] > 80
+@pytest.fixture(scope="module")
+def simulated(ngspice: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of everything that is simulated with transistors."""
+    path = tmp_path_factory.mktemp("simulated") / "page.html"
+    names = ("circuits", "corners", "shmoo", "monte-carlo")
+    sections = [x for name in names for x in ("--section", name)]
+    told = ["--circuit", "pcsa", "-s", "ngspice", "--samples", "20"]
+    assert cli.run(["report", "ikeda_2010", *sections, *told, "-o", str(path)]) == 0
+    return path
+
+
+def rows_of(path: Path, caption: str) -> list[list[tuple[str, str]]]:
+    """Class and text of the cells of a table, by row."""
+    html = path.read_text(encoding="utf-8")
+    (table,) = [t for t in re.findall(r"<table.*?</table>", html, re.DOTALL) if f'<table aria-label="{caption}' in t]
+    body = table.partition("<tbody>")[2]
+    return [re.findall(r'<t[hd][^>]*class="([^"]*)">(.*?)</t[hd]>', row) for row in body.split("</tr>") if "<t" in row]
+
+
+def test_circuits_are_simulated_and_measured(simulated: Path) -> None:
+    page = checked(simulated)
+    assert len(page.all("img")) == 3  # waveforms, corners, histograms
+    rows = rows_of(simulated, "pcsa: pre-charge")
+    assert {row[0][1] for row in rows} >= {"delay_0", "decision_1", "energy_0"}
+    assert all(row[3] == ("good", "pass") for row in rows)
+
+
+def test_the_worst_corner_is_marked(simulated: Path) -> None:
+    rows = rows_of(simulated, "pcsa: all corners")
+    assert len(rows) == 37
+    delays = [float(row[4][1].removesuffix(" ps")) for row in rows]
+    marked = [k for k, row in enumerate(rows) if "worst" in row[4][0]]
+    assert len(marked) == 1 and delays[marked[0]] == max(delays) > 1.2 * delays[0]
+    cmos, mtj, _, supply = (text for _, text in rows[marked[0]][:4])
+    assert (cmos, mtj, supply) == ("ss", "ss", "90 %")
+    (first,) = [row for row in rows_of(simulated, "pcsa: typical and worst") if row[0][1] == "delay_0"]
+    assert float(first[1][1].split()[0]) == delays[0] and float(first[2][1].split()[0]) == max(delays)
+
+
+def test_the_shmoo_works_at_the_supply_and_fails_far_below(simulated: Path) -> None:
+    rows = {row[0][1]: [text for _, text in row[1:]] for row in rows_of(simulated, "pcsa: where all")}
+    assert rows["100 %"] == ["works"] * 5 and set(rows["30 %"]) == {"fails"}
+
+
+def test_the_yield_has_its_interval(simulated: Path) -> None:
+    row = rows_of(simulated, "20 samples of pcsa")[-1]
+    low, high = (float(x) for x in re.findall(r"[\d.]+", row[6][1]))
+    share = float(row[5][1].split()[0])
+    assert low <= share <= high
+    if share == 100:  # Clopper and Pearson's closed form for no failure in n
+        assert low == pytest.approx(100 * 0.025 ** (1 / 20), rel=1e-3)
 
 
 # -------------------------------------------------------------------------------------------- failures

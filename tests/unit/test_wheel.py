@@ -73,6 +73,8 @@ def test_the_wheel_holds_templates_cards_and_the_example(built: Path) -> None:
         "compact/netlists/technologies/generic.lib",
         "compact/netlists/technologies/sky130.toml",
         "compact/veriloga/module.va.j2",
+        "compact/pages/page.html.j2",
+        "compact/pages/page.css",
         "compact/cards/ikeda_2010.json",
         "compact/examples/mtj_loops.csv",
         "compact/cli.py",
