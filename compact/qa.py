@@ -12,6 +12,7 @@ from compact.checks import Check, boltzmann_moment, fold_voltage, parity, single
 from compact.constants import ZERO_CELSIUS
 from compact.emit import device
 from compact.errors import SimulationError, SpinbricksError
+from compact.memristorchecks import barrier_checks, wall_checks
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
 from compact.physics.auto_oscillation import AutoOscillator
@@ -261,6 +262,9 @@ SPECIAL_CHECKS: dict[str, Callable[[ParameterSet, Simulator], Iterator[Check]]] 
     "mtj_macrospin": _precession_checks,
     "mtj_sot": _precession_checks,
     "telegraph": _dwell_checks,
+    "domain_wall": wall_checks,
+    "domain_wall_track": wall_checks,
+    "mgo_memristive": barrier_checks,
     "auto_oscillator": _oscillator_checks,
     "auto_oscillator_line": _oscillator_checks,
     "auto_oscillator_envelope": _oscillator_checks,

@@ -167,7 +167,7 @@ def test_opposed_torques_take_both_states_their_stability(engine: str, request: 
     netlist = Netlist("constant bias")
     netlist.use(ParameterSet("mgo_memristive", "opposed", HOPPING), "opposed")
     netlist.use(ParameterSet("mgo_memristive", "alone", HOPPING | {"fl_2": 0.0}), "alone")
-    netlist.add_text("V1 a 0 dc 0 pulse(0 1.3 1n 50p 50p 1 2)\nV2 b 0 dc 0 pulse(0 -1.3 1n 50p 50p 1 2)")
+    netlist.add_text("V1 a 0 dc 0 pulse(0 1.1 1n 50p 50p 1 2)\nV2 b 0 dc 0 pulse(0 -1.1 1n 50p 50p 1 2)")
     cases = [("a", "opposed"), ("b", "opposed"), ("a", "alone"), ("b", "alone")]
     for k, (node, name) in enumerate(cases):
         netlist.add_text(f"Xp{k} {node} 0 {name} state=1\nXa{k} {node} 0 {name} state=-1")
