@@ -16,6 +16,7 @@ from compact.circuits.nv_adder import NvAdder
 from compact.circuits.nvff import Nvff
 from compact.circuits.pbit import Pbit
 from compact.circuits.pcsa import Pcsa
+from compact.circuits.power_gate import PowerGate
 from compact.circuits.spcsa import Spcsa
 from compact.circuits.strongarm import Strongarm
 from compact.circuits.trng import Trng
@@ -38,6 +39,7 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             CmosAdder(),
             Lut(),
             Nvff(),
+            PowerGate(),
             Trng(),
             Pbit(),
         )

@@ -36,7 +36,7 @@ __all__ = [
 
 FOREVER = 1e4
 """Period of pulses that come once [s]."""
-GATED = 0.05
+GATED = 0.02
 """Share of the supply that the power switch may take while a junction is written."""
 
 FAST: Mapping[str, float | str] = {
@@ -46,8 +46,8 @@ FAST: Mapping[str, float | str] = {
     "vacask:tran_lteratio": 10.0,
     "gmin": 1e-15,
 }
-"""Simulator options: the rule that damps leaves no ringing in the small currents of an idle circuit; delays and energies
-are within 2 % of those at a tenth of the tolerance. The default gmin would leak as much as the transistors do."""
+"""Simulator options: the rule that damps leaves no ringing in the small currents of an idle circuit; delays and
+energies are within 2 % of those at a tenth of the tolerance. The default gmin would leak as much as the transistors do."""
 LONGEST_STEP = 1e4
 """Largest step over the edge of the signals: ngspice takes corners closer than 5e-5 of it for one."""
 

@@ -193,7 +193,7 @@ class Lut(Circuit):
     def measures(self, waveforms: Waveforms, bench: Testbench) -> list[Measure]:
         """Bits written and read, delay and energy of reads and writes, disturb, retention, area."""
         s, at, t = bench.settings, bench.times, waveforms.axis
-        table, edge = s["table"], s["edge"]
+        table = s["table"]
         period = s["t_precharge"] + s["t_sense"]
         decided = abs(waveforms["xlut.q"] - waveforms["xlut.qb"]) / s["vdd"]
         starts = at["first"] + s["t_precharge"] + period * np.arange(len(table))

@@ -114,8 +114,8 @@ class Nvff(Circuit):
         netlist.nodesets |= {"xcmos.sb": on}
         netlist.options |= FAST
         each = ("d{0}", "q{0}", "vdd{0}", "xbit{0}.s", "xbit{0}.sb", "i(vvdd{0})", "xbit{0}.xmtj.z", "xbit{0}.xmtj_n.z")
-        save = ("clk", "run", "restore", "wap", "wp", "q", "i(vcmos)")
-        save += tuple(name.format(bit) for bit in (0, 1) for name in each)
+        both = tuple(name.format(bit) for bit in (0, 1) for name in each)
+        save = ("clk", "run", "restore", "wap", "wp", "q", "i(vcmos)", *both)
         step = min(s["t_sense"] / 10, s["t_write"] / 40)
         largest = max(step, min((s["t_off"] + s["t_idle"]) / 50, LONGEST_STEP * edge))
         return Testbench(self.name, netlist, Tran(stop, step, largest), save, s, times)
