@@ -47,7 +47,7 @@ FAST: Mapping[str, float | str] = {
     "gmin": 1e-15,
 }
 """Simulator options: the rule that damps leaves no ringing in the small currents of an idle circuit; delays and
-energies are within 2 % of those at a tenth of the tolerance. The default gmin would leak as much as the transistors do."""
+energies are within 2 % of those at a tenth of the tolerance. The default gmin would leak as much as transistors do."""
 LONGEST_STEP = 1e4
 """Largest step over the edge of the signals: ngspice takes corners closer than 5e-5 of it for one."""
 

@@ -133,7 +133,7 @@ class PowerGate(Circuit):
             Measure("saving", cmos / gated, "1", 1, description="cmos_power over gated_power"),
             Measure("wake_time", ready, "s", 0, s["t_precharge"] + s["t_sense"], "until 95 % of the supply"),
             Measure(
-                "wake_energy", waking + switching, "J", 0, description="from the supply and into the switch's gate"
+                "wake_energy", waking + switching, "J", 0, description="from the supply and into the switch"
             ),
             Measure("droop", droop, "1", 0, 0.1, "of the switched supply during a read, over vdd"),
             Measure("break_even", even, "s", 0, description="time asleep from which on waking is paid back"),
