@@ -15,7 +15,7 @@ from compact.errors import DataError
 from compact.fitting import REASONS
 from compact.loopfit import _persistence
 from compact.models import get_model
-from compact.models.multidomain import DIRECTIONS, EASIEST, RANKS, switching_scale
+from compact.models.multidomain import DIRECTIONS, EASIEST
 from compact.pulsed import PulsedJunction
 
 __all__ = [
@@ -125,10 +125,8 @@ class Problem:
     def beyond(self, device: FloatArray) -> FloatArray:
         """Penalty on distributions that reach zero current, which the model does not allow; shape (2,)."""
         values = self.base | self.transform.outside(device)
-        least = [
-            float(switching_scale(values[f"width_{way}"], values[f"skew_{way}"], RANKS[0])) for way in DIRECTIONS
-        ]
-        return np.array([PENALTY * max(1.5 * EASIEST - x, 0.0) for x in least])
+        least = get_model("multidomain").evaluate([f"x0_{way}" for way in DIRECTIONS], values)
+        return np.array([PENALTY * max(1.5 * EASIEST - float(x), 0.0) for x in least])
 
     def jacobian(self, point: FloatArray) -> FloatArray:
         """Central differences; what belongs to one measurement moves that alone."""

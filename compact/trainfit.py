@@ -83,7 +83,8 @@ class PulseTrain:
         for name, values in arrays.items():
             bad = np.flatnonzero(~np.isfinite(values))
             if bad.size:
-                raise DataError(f"{self.source}: {name} has {bad.size} values not finite, the first at pulse {bad[0] + 1}")
+                first = f"the first at pulse {bad[0] + 1}"
+                raise DataError(f"{self.source}: {name} has {bad.size} values not finite, {first}")
             values.setflags(write=False)
             object.__setattr__(self, name, values)
         if len(drive) < MIN_POINTS:
@@ -92,11 +93,13 @@ class PulseTrain:
             low = int(np.argmin(arrays[name]))
             if arrays[name][low] <= 0:
                 unit = "Ohm" if name == "resistance" else "s"
-                raise DataError(f"{self.source}: {name} {arrays[name][low]:g} {unit} at pulse {low + 1} must be positive")
+                at = f"{arrays[name][low]:g} {unit} at pulse {low + 1}"
+                raise DataError(f"{self.source}: {name} {at} must be positive")
         if not np.any(drive):
             raise DataError(f"{self.source}: all pulses are of zero height")
         if np.ptp(arrays["resistance"]) <= 1e-9 * arrays["resistance"].max():
-            raise DataError(f"{self.source}: the resistance is {drive[0]:g} Ohm throughout: no pulse did anything")
+            level = arrays["resistance"][0]
+            raise DataError(f"{self.source}: the resistance is {level:g} Ohm throughout: no pulse did anything")
         if self.start not in (None, "p", "ap"):
             raise DataError(f"{self.source}: state before the train is '{self.start}', not p or ap")
 
@@ -217,7 +220,8 @@ class TrainFit:
         lines += ["", "parameters"]
         for p, value, error in card.table():
             if p.name not in card.undetermined and p.scope != "instance":
-                lines.append(f"  {p.name:13s} {format_si(value, p.unit, error)}{'' if error is not None else ' (given)'}")
+                given = "" if error is not None else " (given)"
+                lines.append(f"  {p.name:13s} {format_si(value, p.unit, error)}{given}")
         lines += [f"  correlation of {a} and {b}: {r:+.3f}" for (a, b), r in card.correlations.items() if abs(r) > 0.95]
         lines += ["", "not determined by the data"]
         for n, why in card.undetermined.items():
@@ -279,8 +283,8 @@ def _start(parts: Sequence[_Part], base: Mapping[str, float], read: Mapping[str,
             weight, height = np.concatenate(moved), np.concatenate(heights)
             if not len(height) or not weight.sum():
                 raise DataError(
-                    f"no pulse towards {'parallel' if sign > 0 else 'antiparallel'} changed the resistance; trains need "
-                    f"pulses of both signs"
+                    f"no pulse towards {'parallel' if sign > 0 else 'antiparallel'} changed the resistance; trains "
+                    f"need pulses of both signs"
                 )
             seen = float(np.sum(weight * height) / weight.sum())
             if parts[0].by_voltage:

@@ -30,7 +30,7 @@ from compact.model import Item, Let, Model, Output, Rate, State, Static, Symbols
 from compact.models.conduction import AREA, CONDUCTION, TERMINALS, check_conduction, conduction, temperature_and_area
 from compact.parameters import Parameter
 
-__all__ = ["CLASSES", "DIRECTIONS", "EASIEST", "RANKS", "Multidomain", "switching_scale"]
+__all__ = ["CLASSES", "DIRECTIONS", "EASIEST", "Multidomain", "switching_scale"]
 
 CLASSES = 12
 """Classes of domains."""
@@ -98,7 +98,7 @@ class Multidomain(Model):
         check_conduction(values)
         for way in DIRECTIONS:
             width, skew = values[f"width_{way}"], values[f"skew_{way}"]
-            least = float(switching_scale(width, skew, RANKS[0]))
+            least = float(self.evaluate(f"x0_{way}", values))
             if least < EASIEST:
                 raise ParameterError(
                     f"width_{way} = {width:g} with skew_{way} = {skew:g}: the easiest domains would switch at "

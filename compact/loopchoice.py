@@ -1,0 +1,189 @@
+"""Which model measured loops support: abrupt switching, many domains, or one domain wall that is driven along."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from compact.gradualfit import GradualFit, GradualLoop, loop_problem
+from compact.manyfit import DEVICE
+from compact.switching import History
+
+__all__ = ["Candidate", "Choice", "compare_models"]
+
+FloatArray = NDArray[np.float64]
+CLEAR = 10.0
+"""Difference of the criterion from which the data clearly support the better model (K. P. Burnham and D. R. Anderson,
+Model Selection and Multimodel Inference, Springer (2002))."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """How well a model describes the loops.
+
+    Parameters
+    ----------
+    model, about : str
+        Name of the model, and what it assumes of the loops.
+    parameters : int
+        Parameters that were fitted, those of the instrument and the noise included.
+    rms : float
+        Rms residual over the height of the loops.
+    aicc, bic : float
+        Akaike's criterion for small samples and the Bayesian one, the noise estimated from the residuals.
+    """
+
+    model: str
+    about: str
+    parameters: int
+    rms: float
+    aicc: float
+    bic: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Comparison of models on the same loops.
+
+    Parameters
+    ----------
+    rows : tuple of Candidate
+        The best first, by AICc.
+    """
+
+    rows: tuple[Candidate, ...]
+
+    @property
+    def best(self) -> str:
+        """Model with the smallest AICc."""
+        return self.rows[0].model
+
+    @property
+    def clear(self) -> bool:
+        """Whether both criteria prefer it, and by more than `CLEAR`."""
+        first = self.rows[0]
+        return all(r.aicc - first.aicc > CLEAR and r.bic - first.bic > CLEAR for r in self.rows[1:])
+
+    def lines(self) -> list[str]:
+        """The comparison as text."""
+        first = self.rows[0]
+        head = f"{'model':12s} {'parameters':>10s} {'rms/height':>11s} {'dAICc':>9s} {'dBIC':>9s}"
+        rows = [
+            f"{r.model:12s} {r.parameters:10d} {100 * r.rms:9.2f} % {r.aicc - first.aicc:9.1f} {r.bic - first.bic:9.1f}"
+            f"  {r.about}"
+            for r in self.rows
+        ]
+        verdict = f"the loops {'clearly ' if self.clear else ''}support {first.model}"
+        return ["which model the loops support", head, *rows, verdict + ("" if self.clear else ", but not clearly")]
+
+
+Path = Callable[[GradualLoop, FloatArray], FloatArray]
+"""Parallel fraction along a loop for given parameters, drives in units of the largest."""
+
+
+def _abrupt(loop: GradualLoop, x: FloatArray) -> FloatArray:
+    """All switches at one drive each way; x holds both drives."""
+    drive = loop.shape.drive / np.abs(loop.shape.drive).max()
+    up, down = (np.maximum(s * drive, 0) >= level for s, level in zip((1, -1), x, strict=True))
+    return History(drive).fraction(up.astype(float), down.astype(float), float(loop.shape.first_state > 0))
+
+
+def _wall(loop: GradualLoop, x: FloatArray) -> FloatArray:
+    """A wall moves where the drive exceeds its pinning, the faster the further; x: pinning and log of the mobility."""
+    drive = loop.shape.drive / np.abs(loop.shape.drive).max()
+    width = loop.shape.loop.pulse_width or 1.0
+    position, path = float(loop.shape.first_state > 0), np.empty(len(drive))
+    step = np.exp(x[1]) * width * np.maximum(drive - x[0], 0) - np.exp(x[3]) * width * np.maximum(-drive - x[2], 0)
+    for k, move in enumerate(step.tolist()):
+        position = min(max(position + move, 0.0), 1.0)
+        path[k] = position
+    return path
+
+
+def _instrument(loop: GradualLoop, fraction: FloatArray) -> tuple[FloatArray, int]:
+    """Residual over the height after a fit of both resistances and of the instrument, and the number of parameters."""
+    problem = loop_problem(loop.shape)
+    names = [n for n in loop.instrument if n in ("r_p", "tmr", "drift") or (n == "offset" and problem.offset)]
+    if not loop.shape.loop.pulse_width and not problem.tunnelling:
+        names += ["slope_p", "slope_ap"]
+    start = np.array([loop.instrument[n] for n in names])
+    scale = np.maximum(np.abs(start), [{"r_p": 1.0, "tmr": 0.1}.get(n, 1e-2) for n in names])
+    height = abs(loop.shape.height)
+
+    def left(x: FloatArray) -> FloatArray:
+        own = loop.instrument | dict(zip(names, (x * scale).tolist(), strict=True))
+        return np.nan_to_num((loop.shape.resistance - problem.curve(own, fraction)) / height, nan=1e3)
+
+    return least_squares(left, start / scale, max_nfev=30).fun, len(names)
+
+
+def _quick(loop: GradualLoop, fraction: FloatArray) -> FloatArray:
+    """Residual over the height with the best two conductances: what the path of the state is fitted with."""
+    basis = np.stack([fraction, 1 - fraction], axis=1)
+    solution = np.linalg.lstsq(basis, 1 / loop.shape.resistance, rcond=None)[0]
+    curve = 1 / np.maximum(basis @ solution, 1e-30)
+    return np.asarray((loop.shape.resistance - curve) / abs(loop.shape.height))
+
+
+def _fit_path(loops: Sequence[GradualLoop], path: Path, starts: Sequence[FloatArray], low: FloatArray) -> FloatArray:
+    """Best parameters of a path, from several starts."""
+
+    def left(x: FloatArray) -> FloatArray:
+        return np.concatenate([_quick(loop, path(loop, x)) for loop in loops])
+
+    trials = [least_squares(left, s, bounds=(low, np.full(len(low), 30.0)), diff_step=1e-3) for s in starts]
+    return np.asarray(min(trials, key=lambda r: r.cost).x)
+
+
+def _candidate(
+    model: str, about: str, loops: Sequence[GradualLoop], paths: Sequence[FloatArray], own: int
+) -> Candidate:
+    found = [_instrument(loop, fraction) for loop, fraction in zip(loops, paths, strict=True)]
+    left = np.concatenate([x for x, _ in found])
+    n, k = len(left), own + sum(count for _, count in found) + 1
+    deviance = n * math.log(float(np.mean(left**2)))
+    aicc = deviance + 2 * k + 2 * k * (k + 1) / max(n - k - 1, 1)
+    return Candidate(model, about, k, float(np.sqrt(np.mean(left**2))), aicc, deviance + k * math.log(n))
+
+
+def compare_models(fit: GradualFit) -> Choice:
+    """Compare abrupt switching, many domains and one wall on the loops of a fit.
+
+    Parameters
+    ----------
+    fit : GradualFit
+        The loops, fitted with many domains.
+
+    Returns
+    -------
+    Choice
+    """
+    loops = fit.loops
+    abrupt = []
+    for loop in loops:
+        drive = loop.shape.drive / np.abs(loop.shape.drive).max()
+        levels = [np.unique(np.maximum(s * drive, 0))[1:] for s in (1, -1)]
+        at = [float(np.median(x)) for x in levels]
+        for _ in range(4):  # each direction in turn: a step has no slope to follow
+            for j in (0, 1):
+                cost = [
+                    float(np.sum(_quick(loop, _abrupt(loop, np.array([*at[:j], x, *at[j + 1 :]]))) ** 2))
+                    for x in levels[j]
+                ]
+                at[j] = float(levels[j][int(np.argmin(cost))])
+        abrupt.append(_abrupt(loop, np.array(at)))
+    speed = math.log(3 / float(np.median([x.shape.loop.pulse_width or 1.0 for x in loops])))
+    starts = [np.array([p, speed + s, p, speed + s]) for p in (0.15, 0.35, 0.55) for s in (-2.0, -0.5)]
+    wall = _fit_path(loops, _wall, starts, np.array([0.0, -30.0, 0.0, -30.0]))
+    many = sum(n in fit.card.stderr for n in DEVICE)
+    rows = [
+        _candidate("mtj", "all switches at one drive each way", loops, abrupt, 2 * len(loops)),
+        _candidate("multidomain", "domains switch one after the other", loops, [x.fraction for x in loops], many),
+        _candidate("domain_wall", "a wall moves beyond a pinning drive", loops, [_wall(x, wall) for x in loops], 4),
+    ]
+    return Choice(tuple(sorted(rows, key=lambda r: r.aicc)))
