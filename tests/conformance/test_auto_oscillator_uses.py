@@ -152,8 +152,8 @@ def test_sensitivity_grows_towards_threshold_and_saturates(simulator: Simulator)
     for k, ((i, _), drive) in enumerate(zip(cases, drives, strict=True)):
         for name, volts in (("w", drive * r_in), ("d", 0.0)):
             netlist.add_text(
-                f"I{name}{k} 0 {name}{k} dc {i!r}\nV{name}{k} i{name}{k} 0 dc {volts!r}\nR{name}{k}a a{name}{k} 0 1e12\n"
-                f"R{name}{k}b b{name}{k} 0 1e12\n"
+                f"I{name}{k} 0 {name}{k} dc {i!r}\nV{name}{k} i{name}{k} 0 dc {volts!r}\n"
+                f"R{name}{k}a a{name}{k} 0 1e12\nR{name}{k}b b{name}{k} 0 1e12\n"
                 f"X{name}{k} {name}{k} 0 i{name}{k} 0 a{name}{k} b{name}{k} auto_oscillator_envelope p_0=0"
             )
     save = [f"{name}{k}" for k in range(len(cases)) for name in "wd"]
@@ -196,7 +196,9 @@ def test_envelope_is_the_carrier_without_its_carrier(load: float | None, simulat
     def mean(values: np.ndarray) -> float:
         return float(np.trapezoid(values[late], time[late]) / (time[late][-1] - time[late][0]))
 
-    frequency = [np.polyfit(time[late], np.unwrap(np.angle(c))[late], 1)[0] / (2 * math.pi) for c in (carrier, envelope)]
+    frequency = [
+        np.polyfit(time[late], np.unwrap(np.angle(c))[late], 1)[0] / (2 * math.pi) for c in (carrier, envelope)
+    ]
     assert frequency[0] == pytest.approx(frequency[1] + BASE["f_0"], rel=2e-3)
     power = [mean(np.abs(c) ** 2) for c in (carrier, envelope)]
     assert power[0] == pytest.approx(power[1], rel=0.02)
