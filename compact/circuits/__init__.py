@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from compact.circuits.array_1t1mtj import Array1T1Mtj
 from compact.circuits.base import Circuit, Setting, Testbench
+from compact.circuits.cam import Cam
 from compact.circuits.cell_1t1mtj import Cell1T1Mtj
 from compact.circuits.cmos_adder import CmosAdder
 from compact.circuits.current_sense import CurrentSense
@@ -35,6 +36,7 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             CurrentSense(),
             Array1T1Mtj(),
             Mram(),
+            Cam(),
             NvAdder(),
             CmosAdder(),
             Lut(),

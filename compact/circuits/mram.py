@@ -33,6 +33,8 @@ LARGEST = 64 * 64
 """Most cells that are built."""
 _CELL = {s.name: s for s in Cell1T1Mtj.settings}
 _FROM_CELL = ("overdrive", "io", "v_sl", "v_bl", "w_access", "w_up_sl", "w_up_bl", "w_down", "t_write", "edge")
+SETTLING = 6
+"""Time constants of the slower line from the read current to the comparison."""
 READ_GAIN = 0.6
 """Part of the supply that a decided comparator's outputs differ by at least."""
 
@@ -93,6 +95,7 @@ class Mram(Circuit):
         Setting("w_load", None, "m", "pMOS that give the read currents (derived: 0.25 V overdrive)", 1e-8, 1e-3),
         Setting("w_n", None, "m", "nMOS of gates and comparators (derived: three times the narrowest)", 1e-8, 1e-3),
         Setting("w_p", None, "m", "pMOS of gates and comparators (derived: twice w_n)", 1e-8, 1e-3),
+        Setting("c_ref", None, "F", "added to the reference line (derived: what a bit line has, per column)", 0, 1e-6),
         Setting("t_settle", None, "s", "read current until the comparison (derived: 6 time constants)", 1e-11, 1e-3),
         Setting("t_compare", 1e-9, "s", "comparison", 1e-10, 1e-3),
         Setting("t_gap", 0.5e-9, "s", "from address to operation and back", 1e-10, 1e-3),
@@ -123,6 +126,8 @@ class Mram(Circuit):
         for line, count in chain(((line, 1) for line in lines), (("ref", 2), ("slr", 2))):
             if s["c_cell"]:
                 circuit.C(line, line, gnd, s["c_cell"] * rows * count)
+        if s["c_ref"]:
+            circuit.C("hold", "ref", gnd, s["c_ref"])
         netlist.add_text("\n".join(_cells(before)))
         states: tuple[str, ...] = ()
         if "z" in netlist.devices["mtj"].states:
@@ -157,8 +162,11 @@ class Mram(Circuit):
         width, volts = load(pmos, current, s.get("w_load"))
         s = {"w_load": width, "v_load": volts} | s
         wide = s["w_up_bl"] + s["w_down"] + s["w_load"] + 3 * s["w_p"] + s["rows"] * s["w_access"]
-        capacitance = NODE_CAPACITANCE * wide / 2 + s["c_cell"] * s["rows"]
-        return {"t_settle": max(6 * capacitance * junction.resistance(-1.0), 0.5e-9)} | s
+        line = NODE_CAPACITANCE * wide / 2 + s["c_cell"] * s["rows"]
+        s = {"c_ref": line * s["columns"]} | s
+        r_p, r_ap = (junction.resistance(z) for z in (1.0, -1.0))
+        slowest = max(line * r_ap, (2 * line + s["c_ref"]) * r_p * r_ap / (r_p + r_ap))
+        return {"t_settle": max(SETTLING * slowest, 0.5e-9)} | s
 
     def _subcircuits(self, technology: Technology, netlist: Netlist, s: Mapping[str, float], suffix: str) -> None:
         smallest = {kind: technology.device(kind + suffix).min_width for kind in ("nmos", "pmos")}
