@@ -257,11 +257,43 @@ def _oscillator_checks(card: ParameterSet, simulator: Simulator) -> Iterator[Che
     yield Check("free frequency", name, abs(found / expected - 1), "1", 0.005, f"against {expected:.6g} Hz")
 
 
+def _domain_checks(card: ParameterSet, simulator: Simulator) -> Iterator[Check]:
+    """Pulses against the integration of the rates, states within their branches, retention."""
+    from compact.pulsed import PulsedJunction
+
+    tau, v = card.values["tau_0"], card.values
+    width = 1e3 * tau
+    levels = [v["ic_ap2p"] * v["r_p"] * (1 + v["tmr"]), -v["ic_p2ap"] * v["r_p"]]
+    heights = [float(share * volts) for share in (0.7, 0.9, 1.1) for volts in levels]
+    gap, edge = 0.2 * width, 1e-4 * width
+    lines, node = [], "0"
+    for k, height in enumerate(heights):
+        start = gap + k * (width + gap)
+        shape = f"pulse(0 {height!r} {start!r} {edge!r} {edge!r} {width - edge!r} {1e3 * width!r})"
+        lines.append(f"V{k} n{k} {node} dc 0 {shape}")
+        node = f"n{k}"
+    source = "\n".join([*lines, f"Vend in {node} dc 0"])
+    stop = gap + len(heights) * (width + gap)
+    waves = simulator.run(single(card, -1, source), Tran(step=width / 50, stop=stop), timeout=300)
+    names = [s.name for s in card.definition.states]
+    states = np.stack([waves.state("xm", n) for n in names])
+    yield Check("within its branches", simulator.name, float(np.abs(states).max()), "1", 1 + 1e-3,
+                "largest state under pulses of both signs")  # fmt: skip
+    at = gap + (width + gap) * (np.arange(len(heights)) + 1) - gap / 2
+    seen = np.mean([np.interp(at, waves.axis, z) for z in states], axis=0)
+    reach = max(abs(h) for h in heights)
+    junction = PulsedJunction(v, reach, by_voltage=True, temperature=27.0 + ZERO_CELSIUS)
+    told = junction.after(heights, width, -1.0).mean(axis=1)
+    yield Check("pulse by pulse", simulator.name, float(np.abs(seen - told).max()), "1", 0.01,
+                "mean state after each pulse against the rates")  # fmt: skip
+
+
 SPECIAL_CHECKS: dict[str, Callable[[ParameterSet, Simulator], Iterator[Check]]] = {
     "mtj": _axial_checks,
     "mtj_macrospin": _precession_checks,
     "mtj_sot": _precession_checks,
     "telegraph": _dwell_checks,
+    "multidomain": _domain_checks,
     "domain_wall": wall_checks,
     "domain_wall_track": wall_checks,
     "mgo_memristive": barrier_checks,

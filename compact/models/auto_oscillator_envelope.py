@@ -5,7 +5,7 @@ With a = c exp(-j 2 pi f_ref t) in place of the c of `auto_oscillator`, and the 
     da/dt = [j 2 pi (f_0 - f_ref + n_shift p + f_i I) - gamma_g (1 + q_damping p) + gamma_g (I/i_th) (1 - p)] a
             + torque_ip/2 [X + j fl_ratio (X (1 + fl_slope V) + fl_slope I V_rf)] + noise,
 
-as the slow terms of the whole equation say: X is the phasor of the alternating current, i(t) = Re[X exp(j 2 pi f_ref t)],
+as the slow terms of the whole equation say: X is the phasor of the alternating current, Re[X exp(j 2 pi f_ref t)],
 V_rf that of the voltage, I and V are the slow current and voltage. To first order in them, with I(V, cosine) of the
 junction, X = dI/dV V_rf + dI/dcos cos_u a, and to second order the slow current is
 
@@ -13,8 +13,9 @@ junction, X = dI/dV V_rf + dI/dcos cos_u a, and to second order the slow current
 
 Phasors are peak values on pairs of terminals. `out` is the port of the junction at radio frequency: a source
 -dI/dcos cos_u a/(dI/dV) behind the resistance dV/dI; current into it drives the oscillation, so that outs joined by
-resistors couple as junctions do. `in` injects a current of its own, its voltage over r_in, into an isolated copy of that
-port: no load, no reaction. What is left out is of the order of gamma_g/f_0, and so is the shift by a constant torque.
+resistors couple as junctions do. `in` injects a current of its own, its voltage over r_in, into the same junction,
+isolated from `out`: no load, no reaction. What is left out is of the order of gamma_g/f_0, and so is the shift by a
+constant torque.
 """
 
 from __future__ import annotations

@@ -186,6 +186,7 @@ def test_locking_band_by_beats_of_the_envelope(simulator: Simulator) -> None:
     check_locking_by_beats(simulator, 2e-5, "abcd")
 
 
+@pytest.mark.slow
 def test_locking_band_by_beats_in_the_reference() -> None:
     check_locking_by_beats(get_simulator("reference"), 6e-5, "a")
 
@@ -314,7 +315,7 @@ def check_linewidth_above(model: str, waves: Waveforms, oscillator: AutoOscillat
 
 def test_linewidth_above_threshold_of_the_envelope(simulator: Simulator) -> None:
     i, count = 2e-3, 2
-    stop = 12e-6 if simulator.name == "vacask" else 3e-6
+    stop = 12e-6 if simulator.name == "vacask" else 2e-6
     oscillator = AutoOscillator.from_card(card_of("auto_oscillator_envelope"))
     waves = noisy("auto_oscillator_envelope", simulator, i, stop, count)
     error = check_linewidth_above("auto_oscillator_envelope", waves, oscillator, i, count)

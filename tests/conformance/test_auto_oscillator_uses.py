@@ -159,10 +159,10 @@ def test_sensitivity_grows_towards_threshold_and_saturates(simulator: Simulator)
     save = [f"{name}{k}" for k in range(len(cases)) for name in "wd"]
     options = {"reltol": 1e-6, "vntol": 1e-12, "abstol": 1e-15}
     waves = simulator.run(netlist, Tran(step=2e-9, stop=2.5e-6), save=save, options=options, timeout=100)
-    volts = np.array([waves[f"w{k}"][-1] - waves[f"d{k}"][-1] for k in range(len(cases))])
-    measured = volts / np.array([power for _, power in cases])
-    expected = [float(oscillator.sensitivity(1e9, power, i)) for i, power in cases]
-    assert measured == pytest.approx(np.array(expected), rel=0.03)
+    rise = np.array([waves[f"w{k}"][-1] - waves[f"d{k}"][-1] for k in range(len(cases))])
+    measured = rise / np.array([power for _, power in cases])
+    closed = np.array([float(oscillator.sensitivity(1e9, power, i)) for i, power in cases])
+    assert measured == pytest.approx(closed, rel=0.03)
     weak, strong = np.abs(measured[: len(shares)]), np.abs(measured[len(shares) :])
     assert weak / weak[0] == pytest.approx(1 / (1 - np.array(shares)), rel=0.03)
     assert strong[-1] / strong[0] < 0.5 * weak[-1] / weak[0]
