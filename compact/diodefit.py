@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from compact.diodedata import DiodeSpectrum, Resonance, find_resonance
 from compact.errors import DataError, ParameterError, unknown
 from compact.microwave import absorbed
-from compact.oscillatorfit import MODEL, _stem
+from compact.oscillatorfit import MODEL, _stem, relative_errors
 from compact.parameters import ParameterSet, Provenance, Quantity
 from compact.physics.auto_oscillation import AutoOscillator, Junction, Linear
 from compact.physics.macrospin import LARMOR
@@ -386,13 +386,12 @@ class _Work:
                     # The inverse goes through zero where the current changes from damping to anti-damping.
                     most = 0.999 / max(abs(s.current) for s in self.spectra)
                     parameters.add("per_i_th", min(max(1 / value, -most), most), min=-most, max=most)
-                elif key == "torque_ip":
-                    parameters.add(key, value)
                 elif key in FIELD:
-                    parameters.add(key, value, min=0.0 if key == "h_0" else -1e7, max=1e7)
+                    unit = self.units[key]
+                    parameters.add(key, value / unit, min=0.0 if key == "h_0" else -1e7 / unit, max=1e7 / unit)
                 else:
-                    declared = self.base.definition.parameter(key)
-                    parameters.add(key, value, min=declared.low, max=declared.high)
+                    declared, unit = self.base.definition.parameter(key), self.units.get(key, 1.0)
+                    parameters.add(key, value / unit, min=declared.low / unit, max=declared.high / unit)
             trial = lmfit.minimize(residual, parameters, method="least_squares", max_nfev=80, x_scale="jac")
             if best is None or trial.chisqr < best.chisqr * (1 - 1e-9):
                 best = trial
@@ -410,8 +409,15 @@ class _Work:
             elif key.startswith("log_"):
                 found[key[4:]] = math.exp(value)
             else:
-                found[key] = value
+                found[key] = value * self.units.get(key, 1.0)
         return found
+
+    @property
+    def units(self) -> dict[str, float]:
+        """Units in which some values are fitted: derivatives are taken in steps of a fixed size about zero."""
+        scale = next((r.centre for r in self.resonances if r.significant), 1.0)
+        swing = max(max(abs(s.current) for s in self.spectra), 1e-9)
+        return {"f_i": (1e9 if self.by_field else scale) / swing, "h_k": 1e4, "h_0": 1e3, "torque_ip": 1e12}
 
     def full(self, key: str) -> str:
         return f"log_{key}" if key in self.logs else "per_i_th" if key == "i_th" else key
@@ -422,7 +428,7 @@ class _Work:
         if raw is None or not math.isfinite(raw):
             return math.inf
         excess = math.sqrt(max(result.redchi, 1.0))
-        factor = abs(state[key]) if key in self.logs else state[key] ** 2 if key == "i_th" else 1.0
+        factor = abs(state[key]) if key in self.logs else state[key] ** 2 if key == "i_th" else self.units.get(key, 1.0)
         return float(raw) * factor * excess
 
     def vague(self, result: Any, names: Sequence[str]) -> tuple[str, str] | None:
@@ -436,9 +442,14 @@ class _Work:
             "fl_slope": max(abs(state["fl_slope"]), 1 / max(volts, 1e-6)), "h_k": max(abs(state["h_k"]), state["m_eff"]),
             "h_0": math.inf, "i_th": abs(state["i_th"]),
         }  # fmt: skip
+        raw = {}
+        for key in names:
+            size = scale.get(key, abs(state[key]))
+            raw[self.full(key)] = 1.0 if key in self.logs else abs(1 / state[key]) if key == "i_th" else min(size, 1e18) / self.units.get(key, 1.0)
+        errors = relative_errors(result, raw)
         worst: tuple[float, str, str] | None = None
         for key in names:
-            relative = self.error(result, key, state) / scale.get(key, abs(state[key]))
+            relative = errors[self.full(key)] if math.isfinite(scale.get(key, 1.0)) else 0.0
             if not relative < VAGUE and (worst is None or relative > worst[0]):
                 worst = relative, key, f"error {100 * min(relative, 99.0):.0f} % of its size"
         return None if worst is None else (worst[1], worst[2])
@@ -451,6 +462,8 @@ class _Work:
         state = self.state(result.params, held)
         stderr = {k: self.error(result, k, state) for k in names if k not in FIELD}
         values = {k: state[k] for k in FREE}
+        if result.covar is None:
+            raise DataError(f"{self.spectra[0].source}: the fit does not settle; hold a parameter")
         covariance = result.covar * max(result.redchi, 1.0)
         derived: dict[str, Quantity] = {}
         law: dict[str, Quantity] = {}

@@ -224,10 +224,12 @@ def linewidth(
     with terminal.step("fitting"):
         if trace:
             signal = read_signal(data, columns)
-            spectrum = psd(signal.time, signal.signal, hertz, signal.source)
             if shape == "lorentzian":
                 line = trace_line(signal.time, signal.signal, source=signal.source)
+                fine = max(line.width / 4, 8 / signal.duration) if hertz is None else hertz
+                spectrum = psd(signal.time, signal.signal, fine, signal.source)
             else:
+                spectrum = psd(signal.time, signal.signal, hertz, signal.source)
                 line = fit_line(spectrum, shape, low=low, high=high)
             noise = phase_noise(signal.time, signal.signal, min(40 * line.width, 0.5 * line.centre), signal.source)
             extra["phase_noise"] = noise

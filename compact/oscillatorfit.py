@@ -57,9 +57,11 @@ ROLES = {
     "level": Role("dBm", r"level|power|^p([^a-z]|$)"),
     "power": Role("W", r"power|^p([^a-z]|$)"),
 }
-NEAR = 4.0
+NEAR = 3.0
 """Widths of the thermal rounding of the threshold within which no linewidth is fitted."""
 VAGUE = 0.5
+GIVE_UP = ("energy", "q_damping", "n_shift", "cos_u", "f_i", "gamma_g", "i_th", "f_0")
+"""What is held first where the data leave several open: what shows only above threshold."""
 PASSES = 3
 GRID = 400
 """Points of the thermal distribution: they hold its mean to 0.05 %."""
@@ -386,6 +388,8 @@ def fit_oscillator(
     result, sigma, used = _solve(points, base, names, kelvin)
     while vague := _vague(result, names, base, points):
         key, text = vague
+        if text == "at its limit" and key == "i_th":
+            raise DataError(f"{tables[0].source}: the data show no threshold current")
         undetermined[key] = f"the data leave it open ({text}); assumed"
         names.remove(key)
         if not names:
@@ -395,9 +399,12 @@ def fit_oscillator(
     fitted = base.replace(None, **values)
     model = AutoOscillator.from_card(fitted, kelvin)
     excess = math.sqrt(max(result.redchi, 1.0))
+    if result.covar is None:
+        raise DataError(f"{tables[0].source}: the fit does not settle; hold a parameter")
+    units = _units(base)
     stderr, plain = {}, [n.removeprefix("log_") for n in result.var_names]
     for key, full in zip(plain, result.var_names, strict=True):
-        stderr[key] = float(result.params[full].stderr) * excess * (abs(values[key]) if full.startswith("log_") else 1.0)
+        stderr[key] = float(result.params[full].stderr) * excess * (abs(values[key]) if full.startswith("log_") else units[key])
     root = np.sqrt(np.diag(result.covar))
     sign = {k: math.copysign(1.0, values[k]) for k in plain}
     correlations = {
@@ -446,9 +453,16 @@ def _stem(source: str) -> str:
     return (stem if stem[:1].isalpha() else f"fit_{stem}")[:60]
 
 
+def _units(base: ParameterSet) -> dict[str, float]:
+    """Units in which frequencies are fitted: their derivatives are taken in steps of a fixed size about zero."""
+    f_0 = base.values["f_0"]
+    return {"f_0": f_0, "n_shift": f_0, "f_i": f_0 / abs(base.values["i_th"]), "q_damping": 1.0}
+
+
 def _values(raw: Mapping[str, float], base: ParameterSet) -> dict[str, float]:
+    units = _units(base)
     return {
-        k.removeprefix("log_"): math.copysign(math.exp(v), base.values[k[4:]]) if k.startswith("log_") else v
+        k.removeprefix("log_"): math.copysign(math.exp(v), base.values[k[4:]]) if k.startswith("log_") else v * units[k]
         for k, v in raw.items()
     }
 
@@ -505,7 +519,8 @@ def _parameters(base: ParameterSet, names: Sequence[str], start: Mapping[str, fl
             low = math.log(max(declared.low, 1e-30)) if declared.low > 0 else math.log(1e-12 if key == "i_th" else 1e-4)
             parameters.add(f"log_{key}", math.log(abs(value)), min=low, max=math.log(declared.high))
         else:
-            parameters.add(key, value, min=declared.low, max=declared.high)
+            unit = _units(base)[key]
+            parameters.add(key, value / unit, min=declared.low / unit, max=declared.high / unit)
     return parameters
 
 
@@ -600,8 +615,26 @@ def _scale_start(parameters: lmfit.Parameters, points: list[_Points], model_of: 
     parameters["log_cos_u"].set(value=min(max(value, parameters["log_cos_u"].min), parameters["log_cos_u"].max))
 
 
+def relative_errors(result: Any, scales: Mapping[str, float]) -> dict[str, float]:
+    """Standard errors of the varied parameters over their sizes, huge ones too, where the fit itself gives up on them.
+
+    Parameters
+    ----------
+    result : lmfit.MinimizerResult
+        Of the method least_squares.
+    scales : mapping of str to float
+        Size of each parameter, in its own unit.
+    """
+    excess = math.sqrt(max(result.redchi, 1.0))
+    size = np.array([scales[n] for n in result.var_names])
+    _, singular, rows = np.linalg.svd(np.nan_to_num(result.jac) * size, full_matrices=False)
+    # What the data do not see at all gets an error of a billion times its size.
+    weight = 1 / np.maximum(singular, 1e-9)
+    return dict(zip(result.var_names, (excess * np.linalg.norm(rows * weight[:, None], axis=0)).tolist(), strict=True))
+
+
 def _vague(result: Any, names: Sequence[str], base: ParameterSet, points: list[_Points]) -> tuple[str, str] | None:
-    """The parameter that is least determined, if one is not, and how."""
+    """A parameter that is not determined, if there is one, in the order of `GIVE_UP`, and how."""
     values = _values(result.params.valuesdict(), base)
     f_0 = values.get("f_0", base.values["f_0"])
     top = max(float(np.abs(p.current).max()) for p in points)
@@ -609,16 +642,14 @@ def _vague(result: Any, names: Sequence[str], base: ParameterSet, points: list[_
         "f_0": f_0, "f_i": max(abs(values.get("f_i", 0.0)), 0.05 * f_0 / top),
         "n_shift": max(abs(values.get("n_shift", 0.0)), 0.05 * f_0), "q_damping": 2 * (1 + values.get("q_damping", 1.0)),
     }  # fmt: skip
-    worst: tuple[float, str, str] | None = None
-    excess = math.sqrt(max(result.redchi, 1.0))
-    for key in names:
-        parameter = result.params[f"log_{key}" if key in LOGARITHMIC else key]
-        error = math.inf if parameter.stderr is None else parameter.stderr * excess
-        relative = error / scale.get(key, 1.0)
-        near = min(abs(parameter.value - parameter.min), abs(parameter.max - parameter.value)) < 1e-6 * (
-            1 + abs(parameter.value)
-        )
-        text = "at its limit" if near else f"error {100 * min(relative, 99.0):.0f} % of its size"
-        if (near or not relative < VAGUE) and (worst is None or relative > worst[0]):
-            worst = relative, key, text
-    return None if worst is None else (worst[1], worst[2])
+    units = _units(base)
+    errors = relative_errors(result, {n: scale.get(n, 1.0) / units.get(n, 1.0) for n in result.var_names})
+    for key in sorted(names, key=GIVE_UP.index):
+        full = f"log_{key}" if key in LOGARITHMIC else key
+        parameter, relative = result.params[full], errors[full]
+        room = min(parameter.value - parameter.min, parameter.max - parameter.value)
+        if room < 1e-6 * (1 + abs(parameter.value)):
+            return key, "at its limit"
+        if not relative < VAGUE:
+            return key, f"error {100 * min(relative, 99.0):.0f} % of its size"
+    return None

@@ -74,12 +74,12 @@ def plot_spectrum(spectrum: Spectrum, path: str | Path, line: Line | None = None
     """
     figure, axes = _figure()
     f, s = spectrum.frequency, spectrum.density
-    scale, unit = si_scale(float(f.max()), "Hz")
     if line is not None:
         reach = max(12 * line.width, 40 * spectrum.step)
         near = np.abs(f - line.centre) < reach
         if near.sum() > 8:
             f, s = f[near], s[near]
+    scale, unit = si_scale(float(f.max()), "Hz")
     watts = spectrum.unit == "W/Hz"
     shown = (lambda x: 10 * np.log10(np.maximum(x, 1e-300) / 1e-3)) if watts else (lambda x: 10 * np.log10(x))
     good = s > 0
