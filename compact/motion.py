@@ -6,12 +6,17 @@ import enum
 import math
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from compact import asked
 from compact.terminal import Terminal, WrongUse
+
+if TYPE_CHECKING:
+    from compact.parameters import ParameterSet
+    from compact.regimes import Regimes
+    from compact.resonance import Resonance
 
 __all__ = ["register"]
 
@@ -80,7 +85,7 @@ def regimes(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Loop, telegraph noise and precession of one card.
+    """Loop, telegraph noise and precession of one card; diode, oscillator and detector of a resonant one.
 
     The emitted model with field and voltage at which each shows, in a circuit simulator with thermal noise, beside the
     same equation by the package's own integrator. Says why where a card does not show one. ngspice without compiled
@@ -89,6 +94,7 @@ def regimes(
     terminal = Terminal(as_json)
     with terminal.step("starting"):
         from compact.regimes import run_regimes
+        from compact.resonance import RESONANT, run_resonance
 
     loaded = asked.card(card)
     damping = asked.number("--alpha", alpha, "1") if alpha else None
@@ -98,14 +104,31 @@ def regimes(
     if out is not None:
         asked.folder(out)
     chosen = "vacask" if "vacask" in names else names[0]
+    if loaded.model in RESONANT:
+        _resonant(loaded, alpha, map_)
+        shown = run_resonance(loaded, chosen, seed=seed, timeout=limit, step=terminal.step)
+        _tell(terminal, shown, chosen, "closed form", out)
+        return
     wanted = points if map_ else 0
     result = run_regimes(loaded, chosen, alpha=damping, seed=seed, timeout=limit, map_points=wanted, step=terminal.step)
+    _tell(terminal, result, chosen, "LLG", out)
+
+
+def _resonant(card: ParameterSet, alpha: str | None, map_: bool) -> None:
+    """Refuse what a resonant card does not know."""
+    for given, option in ((alpha, "--alpha"), (map_, "--map")):
+        if given:
+            raise WrongUse(f"{option} is for cards with two states; '{card.name}' is of model {card.model}")
+
+
+def _tell(terminal: Terminal, result: Regimes | Resonance, simulator: str, twin: str, out: Path | None) -> None:
+    """Write the files, the table and the JSON of what was found."""
     files: list[Path] = []
     if out is not None:
         with terminal.step("drawing and writing"), asked.writing(out):
             files = result.save(out)
-    head = ("regime", "figure", "value", "LLG", "what")
-    terminal.table(f"{loaded.name} in {chosen}", head, result.rows(), numbers=("value", "LLG"))
+    head = ("regime", "figure", "value", twin, "what")
+    terminal.table(f"{result.card.name} in {simulator}", head, result.rows(), numbers=("value", twin))
     for note in result.notes:
         terminal.say(f"assumed: {note}")
     terminal.paths(files)
