@@ -97,7 +97,7 @@ def plot_probability(fit: ProbabilityFit, path: str | Path) -> Path:
             held = f"pulses of {format_si(float(np.median(table.pulse_width)), 's')}"
         else:
             level = fit.levels.get(table.source)
-            shown = format_si(level.value, level.unit, level.stderr) if level else format_si(abs(table.level[0]), unit)
+            shown = format_si(level.value, level.unit, level.stderr) if level else format_si(abs(table.level[0]), table.unit)
             held = f"{table.quantity} {shown}" + (" (fitted)" if level else "")
         upper.set_title(f"{table.source}\n{held}", fontsize=8)
         upper.legend(fontsize=8, frameon=False, loc="lower right")

@@ -6,7 +6,7 @@ import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,7 +34,8 @@ SAMPLES = {False: 100, True: 1000}
 """Monte Carlo samples, quick and full."""
 
 
-def _plan(subject: Subject) -> Plan:
+def _plan(subject: Subject, **changes: Any) -> Plan:
+    """What is run many times; samples take the long steps of Monte Carlo, unless something else is said."""
     from compact.montecarlo import Plan
     from compact.variation import Variation
 
@@ -45,6 +46,7 @@ def _plan(subject: Subject) -> Plan:
         first_simulator(subject),
         variation=Variation(fit=any(error > 0 for error in subject.card.stderr.values())),
         timeout=subject.timeout,
+        **changes,
     )
 
 
@@ -52,7 +54,7 @@ def _plan_with_supply(subject: Subject) -> Plan:
     name = statistical(subject)
     if SUPPLY not in {setting.name for setting in get_circuit(name).settings}:
         raise DoesNotApply(f"Circuit {name} has no setting {SUPPLY} for its supply.")
-    return _plan(subject)
+    return _plan(subject, stride=1.0)
 
 
 def _failures(table: CornerTable) -> Iterator[Block]:
