@@ -33,8 +33,12 @@ SCALES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
 """Widenings of the spread that are tried until enough samples fail."""
 ENOUGH = 0.15
 """Share of failures at which the direction is clear enough."""
+BOTH_SIDES = 0.2
+"""Share of the failures on the other side above which there is no one direction."""
 FARTHEST = 12.0
 """Distance from the typical circuit up to which a border is looked for [standard deviations]."""
+CLEAR = 20.0
+"""Effective failures on which an estimate must rest."""
 DEFENSIVE = 0.1
 """Share of the samples that is drawn without a shift: it bounds the weights."""
 
@@ -93,20 +97,19 @@ def _normal(u: Array, failed: NDArray[np.bool_]) -> Array:
     return mean / float(np.linalg.norm(mean))
 
 
-def _boundary(fails: Fails, direction: Array, steps: int = 18) -> tuple[float, int]:
+def _boundary(fails: Fails, direction: Array) -> tuple[float, int]:
     """Distance at which failure begins along a direction, and how many evaluations it took."""
-    grid = np.linspace(0.5, FARTHEST, 24)
+    grid = np.arange(1.0, FARTHEST + 0.5)
     bad = fails(grid[:, None] * direction)
     if not bad.any():
         raise StatisticsError(f"no failure within {FARTHEST:g} standard deviations along the direction of the search")
     high = float(grid[int(np.argmax(bad))])
-    low = high - float(grid[1] - grid[0])
-    for _ in range(steps):
+    low, used = high - 1.0, len(grid)
+    while high - low > 0.02:
         middle = (low + high) / 2
         low, high = (low, middle) if bool(fails(middle * direction[None, :])[0]) else (middle, high)
-        if high - low < 0.01:
-            break
-    return high, len(grid) + steps
+        used += 1
+    return high, used
 
 
 def importance_sampling(
@@ -115,7 +118,7 @@ def importance_sampling(
     *,
     samples: int = 2000,
     search: int = 600,
-    rounds: int = 2,
+    rounds: int = 3,
     seed: int = 1,
     confidence: float = 0.95,
 ) -> Rare:
@@ -136,7 +139,8 @@ def importance_sampling(
     seed : int
         Seed.
     confidence : float
-        Of the interval, which is that of a weighted mean: normal, with the variance of the weights.
+        Of the interval: that of the logarithm of a weighted mean, by Student's law of as many degrees of freedom as
+        there are effective failures.
 
     Returns
     -------
@@ -145,7 +149,8 @@ def importance_sampling(
     Raises
     ------
     StatisticsError
-        If no failure is found, or the interval would rest on fewer than ten effective failures.
+        If no failure is found, there are failures on all sides, or the interval would rest on fewer than `CLEAR`
+        effective failures.
     """
     if dimension < 1 or samples < 100 or search < 50:
         raise StatisticsError("importance sampling needs dimension >= 1, samples >= 100 and search >= 50")
@@ -165,6 +170,11 @@ def importance_sampling(
         )
     direction = _normal(u / scale, bad)
     opposite = float((u[bad] @ direction < 0).mean())
+    if opposite > BOTH_SIDES:
+        raise StatisticsError(
+            f"{opposite:.0%} of the failures lie on the other side of the typical circuit: there are several ways to "
+            "fail; estimate each by itself"
+        )
     distance, used = _boundary(fails, direction)
     count += used
     seen = np.zeros((0, dimension))
@@ -184,15 +194,16 @@ def importance_sampling(
     failed = fails(v)
     count += samples
     scores = np.where(failed, weights, 0.0)
-    p, error = float(scores.mean()), float(scores.std(ddof=1)) / math.sqrt(samples)
     effective = float(scores.sum() ** 2 / np.sum(scores**2)) if scores.any() else 0.0
-    if effective < 10:
+    p, error = float(scores.mean()), float(scores.std(ddof=1)) / math.sqrt(samples)
+    if effective < CLEAR:
         raise StatisticsError(
-            f"the estimate rests on {effective:.1f} effective failures of {samples} samples, fewer than 10; "
-            "take more samples"
+            f"the estimate rests on {effective:.1f} effective failures of {samples} samples, fewer than "
+            f"{CLEAR:g}; take more samples, for the search as well"
         )
-    half = float(stats.norm.isf((1 - confidence) / 2)) * error
-    interval = (max(p - half, 0.0), min(p + half, 1.0))
+    # weights are skewed to the right, and so is what is not known of their mean
+    width = float(stats.t.isf((1 - confidence) / 2, effective - 1)) * error / p
+    interval = (p * math.exp(-width), min(p * math.exp(width), 1.0))
     return Rare(p, interval, confidence, float(np.linalg.norm(shift)), shift, count, effective, opposite)
 
 
@@ -208,7 +219,8 @@ def _shifted(rng: np.random.Generator, shift: Array, n: int) -> tuple[Array, Arr
 def quadratic_tail(constant: float, gradient: Array, curvature: Array, limit: float) -> float:
     """Probability that a quadratic form of standard normal numbers lies below a limit, by Imhof's inversion.
 
-    The form is ``constant + gradient . u + u . curvature . u``. Good to about 1e-9 absolute.
+    The form is ``constant + gradient . u + u . curvature . u``. Good to about 1e-10 absolute where there is a linear
+    part or many numbers are squared; else the integral converges slowly.
 
     Parameters
     ----------

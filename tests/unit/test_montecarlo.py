@@ -175,7 +175,7 @@ def test_parameters_out_of_range_are_failures_too(tmp_path: Path):
 
 
 def _dies(task: tuple[Plan, list[int]]) -> list[dict]:
-    plan, numbers = task
+    _, numbers = task
     if 4 in numbers:
         time.sleep(3)  # the others have reported by then
         os.kill(os.getpid(), signal.SIGKILL)
@@ -190,7 +190,7 @@ def test_a_worker_that_dies_is_named_and_costs_only_its_own(
     with monkeypatch.context() as patch:
         patch.setattr(montecarlo, "each", lambda function, items, **where: each(_dies, items, **where))
         patch.setattr(montecarlo.batches, "__defaults__", (2,))
-        with pytest.raises(StatisticsError, match="a worker process died .*results so far are kept"):
+        with pytest.raises(StatisticsError, match=r"a worker process died .*results so far are kept"):
             monte_carlo(PLAN, COUNT, path, jobs=2)
     kept = read_samples(path).numbers.tolist()
     assert kept and not {4, 5} & set(kept)
@@ -282,7 +282,8 @@ def test_rows_of_both_simulators_agree(vacask, finished: Path, tmp_path: Path):
 
 def _spent() -> float:
     """Processor time of this process and of those it has waited for [s]."""
-    return sum(r.ru_utime + r.ru_stime for r in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(r.ru_utime + r.ru_stime for r in used)
 
 
 @pytest.mark.slow
