@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import compact
-from compact import asked, crossover, gradual, htmlreport, margin, motion, oscillation, statcommands, wer
+from compact import asked, crossover, gradual, htmlreport, margin, motion, oscillation, statcommands, wallcommands, wer
 from compact.errors import SimulationWarning, SpinbricksError, unknown
 from compact.terminal import Failed, Terminal, WrongUse, report_error, report_warning
 
@@ -408,6 +408,7 @@ oscillation.register(app)
 margin.register(app)
 crossover.register(app)
 motion.register(app)
+wallcommands.register(app)
 gradual.register(app)
 statcommands.register(app)
 htmlreport.register(app)

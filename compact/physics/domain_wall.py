@@ -108,33 +108,49 @@ class UniformWall:
         difference = abs(self.beta - self.alpha)
         return math.inf if difference == 0 else GAMMA_0 * self.width * self.walker_field / difference
 
-    def precession(self, field: ArrayLike = 0.0, drift: ArrayLike = 0.0) -> NDArray[np.float64]:
+    def precession(
+        self, field: ArrayLike = 0.0, drift: ArrayLike = 0.0, torque: ArrayLike = 0.0
+    ) -> NDArray[np.float64]:
         """Mean rate of the angle [rad/s]: zero below breakdown, sqrt(F^2 - G^2)/(1 + alpha^2) above it.
 
         Parameters
         ----------
         field, drift : array_like
             Field along the domains, applied and field-like together [A/m], and drift velocity u [m/s].
+        torque : array_like
+            In-plane torque of a polariser along the domains, as a field [A/m].
 
         References
         ----------
         N. L. Schryer and L. R. Walker, J. Appl. Phys. 45, 5406 (1974); A. Mougin et al., Europhys. Lett. 78, 57007
         (2007).
         """
-        drive = GAMMA_0 * np.asarray(field) + (self.beta - self.alpha) * np.asarray(drift) / self.width
+        drive = GAMMA_0 * (np.asarray(field) - self.alpha * np.asarray(torque))
+        drive = drive + (self.beta - self.alpha) * np.asarray(drift) / self.width
         brake = GAMMA_0 * self.walker_field
-        return np.asarray(
-            np.sign(drive) * np.sqrt(np.maximum(drive * drive - brake * brake, 0)) / (1 + self.alpha**2)
-        )
+        return np.asarray(np.sign(drive) * np.sqrt(np.maximum(drive * drive - brake * brake, 0)) / (1 + self.alpha**2))
 
-    def velocity(self, field: ArrayLike = 0.0, drift: ArrayLike = 0.0) -> NDArray[np.float64]:
-        """Mean velocity [m/s] at a field [A/m] and a drift velocity [m/s], on both sides of breakdown.
+    def velocity(
+        self, field: ArrayLike = 0.0, drift: ArrayLike = 0.0, torque: ArrayLike = 0.0, depinning: float = 0.0
+    ) -> NDArray[np.float64]:
+        """Mean velocity [m/s] at a field, a drift velocity and an in-plane torque, on both sides of breakdown.
 
         Below it is mobility times field plus beta/alpha times drift; far above, the drift counts
-        (1 + alpha beta)/(1 + alpha^2).
+        (1 + alpha beta)/(1 + alpha^2). A periodic landscape with the depinning field H_p slows a wall that is pushed
+        by H_0 = H + beta u/(gamma D) to that of sqrt(H_0^2 - H_p^2), below breakdown.
+
+        Parameters
+        ----------
+        field, drift, torque : array_like
+            As for `precession` [A/m], [m/s], [A/m].
+        depinning : float
+            Depinning field of a periodic landscape [A/m].
         """
-        push = GAMMA_0 * np.asarray(field) * self.width + self.beta * np.asarray(drift)
-        return np.asarray((push - self.width * self.precession(field, drift)) / self.alpha)
+        pushed = np.asarray(field) + self.beta * np.asarray(drift) / (GAMMA_0 * self.width)
+        net = np.sign(pushed) * np.sqrt(np.maximum(pushed * pushed - depinning * depinning, 0)) if depinning else pushed
+        turned = self.precession(np.asarray(field) + net - pushed, drift, torque)
+        moving = (GAMMA_0 * net * self.width - self.width * turned) / self.alpha
+        return np.asarray(np.where(net == 0, 0.0, moving) if depinning else moving)
 
 
 @dataclass(frozen=True)
