@@ -13,7 +13,7 @@ from pathlib import Path
 import compact
 from compact.constants import ZERO_CELSIUS
 from compact.errors import EmitError, unknown
-from compact.model import TEMPERATURE, TIME, TRACK_PARAMETER, Model
+from compact.model import ROOM, TEMPERATURE, TIME, TRACK_PARAMETER, Model
 from compact.parameters import CORNERS, Parameter, ParameterSet, check_identifier, write_atomic
 from compact.printers import VerilogAPrinter, number
 from compact.subcircuit import (
@@ -370,6 +370,7 @@ def _library(card: ParameterSet) -> str:
         }
         for corner in CORNERS
     ]
+    step = card.definition.widest_step({**card.values, "temperature": ROOM})
     what = f"ngspice library {name}.lib, sections " + ", ".join(s["name"] for s in sections)
     usage = [
         f'use: .lib "{name}.lib" {name}_tt',
@@ -377,6 +378,7 @@ def _library(card: ParameterSet) -> str:
         + " ".join(f"{p.name}={card.values[p.name]:g}" for p in instance_parameters(card.definition, False)),
         f"{name}_noise has thermal noise; the time step must not exceed t_slot (0: tau_d at temperature, over 100).",
         "Integrate with .options " + " ".join(f"{k}={v}" for k, v in OPTIONS.items()) + ".",
+        *([f"The time step must not exceed {step:.3g} s, or amplitude and frequency drift."] if step else []),
         f"Constants hold at 27 degC; for another temperature set .param {name}__temp=85 behind the library.",
         f"{name}_sweep is for .dc, where states follow from the point before; {name} for everything else.",
         "Terms whose parameter is zero on the card are left out.",
