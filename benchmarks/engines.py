@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,11 +89,14 @@ class Cost:
         Accepted time points.
     iterations : int or None
         Newton iterations, where the simulator tells.
+    peak_mb : float
+        Most memory that the process held [MB].
     """
 
     seconds: float
     points: int
     iterations: int | None = None
+    peak_mb: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -125,14 +130,30 @@ class Engine:
                 process = subprocess.Popen(
                     command, cwd=folder, env=_ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
                 )
-                _, status, usage = os.wait4(process.pid, 0)
+                status, usage, peak = _finished(process.pid)
                 process.returncode = os.waitstatus_to_exitcode(status)
             text = (folder / "log").read_text(errors="replace")
             if process.returncode:
                 raise RuntimeError(f"{self.name} failed, see {folder}\n{text[-2000:]}")
-            return Cost(usage.ru_utime + usage.ru_stime, *self.read(folder, text))
+            return Cost(usage.ru_utime + usage.ru_stime, *self.read(folder, text), peak_mb=peak)
 
         return run
+
+
+def _finished(pid: int) -> tuple[int, Any, float]:
+    """Wait for a process: its status, what it used, and the most memory that it held [MB].
+
+    The peak is looked up while it runs: what ``wait4`` tells is that of this process too, from before the start.
+    """
+    peak = 0.0
+    while True:
+        with contextlib.suppress(OSError):
+            if found := re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text()):
+                peak = int(found[1]) / 1024
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        if ended:
+            return status, usage, peak
+        time.sleep(0.002)
 
 
 def compare(runs: Mapping[str, Callable[[], Cost]], repeat: int) -> dict[str, Cost]:

@@ -1,7 +1,8 @@
 """A junction as SPICE's compiled switch with hysteresis: two resistances and two thresholds, no dynamics.
 
 For arrays of ten thousand cells and more, where only the stored bits and the currents count: no switching time, no
-incubation, no thermal noise, no fall of the TMR with bias.
+incubation, no thermal noise, no fall of the TMR with bias. A pulse of picoseconds above a threshold turns it, so that
+it may only be read well below: not by sense amplifiers that precharge or kick back.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ class Adder(Circuit):
         self, netlist: Netlist, s: dict[str, float], times: dict[str, float], save: tuple[str, ...]
     ) -> Testbench:
         # The trapezoidal rule lets currents ring from step to step, by more than the standby current.
-        netlist.options["ngspice:xmu"] = 0.47
+        netlist.options |= {"ngspice:xmu": 0.47, "vacask:tran_xmu": 0.47}
         signals = ("a", "ci", "s", "co", "i(vdd)", "bl", "blb", "i(vbl)", "i(vblb)", *save)
         return Testbench(
             self.name, netlist, Tran(times["stop"], s["edge"] / 2, max_step=s["t_operation"] / 20), signals, s, times

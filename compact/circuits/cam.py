@@ -99,7 +99,7 @@ class Cam(Circuit):
         states = tuple(f"xc{k}.{mtj}.z" for k in range(bits) for mtj in ("xmtj", "xmtj_n"))
         keys = tuple(f"s{k}" for k in range(bits))
         lines = ("match", "nomatch", "ml", "ref", "sen", "wen", *keys, "i(vdd)", "bl", "i(vbl)", "sl", "i(vsl)")
-        netlist.options |= {"reltol": 1e-3, "ngspice:xmu": 0.47}
+        netlist.options |= {"reltol": 1e-3, "ngspice:xmu": 0.47, "vacask:tran_xmu": 0.47}
         step = min(s["t_write"] / 75, s["t_search"] / 10)
         return Testbench(self.name, netlist, Tran(times["stop"], step), (*lines, *states), s, times)
 

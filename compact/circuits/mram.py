@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from itertools import chain
+from itertools import chain, pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -79,8 +79,8 @@ class Mram(Circuit):
     template = "mram.cir.j2"
     ports = MappingProxyType(
         {
-            "mram_column": ("bl", "sl", "d", "wen", "gate", "ref", "q", "qb", "strobe", "vbl", "vdd", "vss"),
-            "mram_reference": ("ref", "sl", "gate", "vdd", "vss"),
+            "mram_column": ("bl", "sl", "d", "wen", "gate", "ref", "q", "qb", "strobe", "rest", "vbl", "vdd", "vss"),
+            "mram_reference": ("ref", "sl", "gate", "rest", "vdd", "vss"),
             "cell_1t1mtj": ("bl", "wl", "sl", "vss"),
             "comparator": ("in", "ref", "q", "qb", "strobe", "vdd", "vss"),
         }
@@ -117,11 +117,11 @@ class Mram(Circuit):
         address = [f"a{k}" for k in range(_bits(rows))]
         circuit.X("decoder", "row_decoder", *address, "en", *words, "vsl", gnd)
         circuit.X("bias", "mram_bias", "gate", "sen", "bias", "vsl", gnd)
-        circuit.X("ref", "mram_reference", "ref", "slr", "gate", "vsl", gnd)
+        circuit.X("ref", "mram_reference", "ref", "slr", "gate", "rest", "vsl", gnd)
         for column in range(columns):
             outputs = (f"q{column}", f"qb{column}")
-            ends = (f"bl{column}", f"sl{column}", f"d{column}", "wen", "gate", "ref", *outputs, "strobe", "vbl", "vsl")
-            circuit.X(f"column{column}", "mram_column", *ends, gnd)
+            ends = (f"bl{column}", f"sl{column}", f"d{column}", "wen", "gate", "ref", *outputs, "strobe", "rest", "vbl")
+            circuit.X(f"column{column}", "mram_column", *ends, "vsl", gnd)
         lines = [f"{line}{column}" for line in ("bl", "sl") for column in range(columns)]
         for line, count in chain(((line, 1) for line in lines), (("ref", 2), ("slr", 2))):
             if s["c_cell"]:
@@ -138,7 +138,7 @@ class Mram(Circuit):
         signals = tuple(f"{name}{c}" for c in range(columns) for name in ("q", "qb", "bl"))
         save = ("en", "wen", "sen", "strobe", "wl0", "ref", "i(vsl)", "i(vbl)", *signals, *states)
         # Latencies are within 0.2 %, energies within 0.6 % of those at 1e-4 and a sixth of the step.
-        netlist.options |= {"reltol": 1e-3, "ngspice:xmu": 0.47}
+        netlist.options |= {"reltol": 1e-3, "ngspice:xmu": 0.47, "vacask:tran_xmu": 0.47}
         return Testbench(self.name, netlist, Tran(times["stop"], s["t_write"] / 75), save, s, times)
 
     def _sized(self, card: ParameterSet, technology: Technology, values: Mapping[str, Any]) -> dict[str, float]:
@@ -215,6 +215,9 @@ class Mram(Circuit):
         windows(netlist, "wen", "wen", on, writes, edge)
         reads = [(at[f"read_{row}"], at[f"read_{row}"] + s["t_settle"] + s["t_compare"]) for row in range(rows)]
         windows(netlist, "sen", "sen", on, reads, edge)
+        busy = [*writes, *reads]
+        pauses = [(a[1] + 2 * edge, b[0] - 2 * edge) for a, b in pairwise([(0.0, 0.0), *busy])]
+        windows(netlist, "rest", "rest", on, pauses, edge)
         windows(netlist, "strobe", "strobe", on, [(a + s["t_settle"], b) for a, b in reads], edge)
         return at
 
