@@ -40,7 +40,8 @@ MIN_POINTS = 10
 MOST_VOLTS = 1.0
 MOST_WATTS = 1.0
 SIGNIFICANT = 40.0
-"""Fall of chi squared against a straight line from which on there is a resonance: above what the best of many places and
+"""Fall of chi squared against a straight line from which on there is a resonance: above what the best of many places
+and
 widths takes out of pure noise."""
 WIDTHS = 14
 PLACES = 40
@@ -100,7 +101,9 @@ class DiodeSpectrum:
     def __post_init__(self) -> None:
         x, v = np.array(self.x, dtype=float), np.array(self.voltage, dtype=float)
         if x.ndim != 1 or x.shape != v.shape or x.size < MIN_POINTS:
-            raise DataError(f"{self.source}: {x.size} points and {v.size} voltages; a spectrum needs {MIN_POINTS} points")
+            raise DataError(
+                f"{self.source}: {x.size} points and {v.size} voltages; a spectrum needs {MIN_POINTS} points"
+            )
         if not (np.isfinite(x).all() and np.isfinite(v).all()):
             raise DataError(f"{self.source}: a value is not finite")
         order = slice(None)
@@ -116,7 +119,8 @@ class DiodeSpectrum:
             check_frequencies(np.array([self.fixed]), self.source)
             if np.abs(x).max() > 2e7:
                 raise DataError(
-                    f"{self.source}: fields up to {np.abs(x).max() * MU_0:.3g} T; is the unit right? (--columns 'field=1[Oe]')"
+                    f"{self.source}: fields up to {np.abs(x).max() * MU_0:.3g} T; is the unit right? (--columns "
+                    "'field=1[Oe]')"
                 )
             if x[0] * x[-1] < 0:
                 raise DataError(f"{self.source}: the field changes its sign: give one side at a time")
@@ -200,7 +204,8 @@ def read_diode(
         found["power"] = watts(found.pop("level"))
     elif "power" in found and np.any(found["power"] <= 0):
         raise DataError(
-            f"{table.source}: power {found['power'].min():g} W is not positive; if the column is in dBm, say so with --columns "
+            f"{table.source}: power {found['power'].min():g} W is not positive; if the column is in dBm, say so with "
+            "--columns "
             "'level=3[dBm]'"
         )
     axis = "frequency" if "frequency" in found else "field"
@@ -224,7 +229,8 @@ def read_diode(
             DiodeSpectrum(
                 at, found["voltage"][mine], axis, fixed, own.get("current", 0.0 if current is None else current),
                 own.get("power", power), i_rf if "power" not in own and power is None else None, gamma, impedance,
-                found["voltage_error"][mine] if "voltage_error" in found else None, table.source, table.sha256, table.notes,
+                found["voltage_error"][mine] if "voltage_error" in found else None,
+                table.source, table.sha256, table.notes,
             )
         )  # fmt: skip
     return spectra
@@ -287,7 +293,7 @@ def find_resonance(spectrum: DiodeSpectrum) -> Resonance:
     def solve(centre: float, width: float) -> tuple[FloatArray, FloatArray]:
         basis = _line(x, centre, width) * weight[:, None]
         found, *_ = np.linalg.lstsq(basis, v * weight, rcond=None)
-        return found, v * weight - basis @ found
+        return np.asarray(found), np.asarray(v * weight - basis @ found)
 
     grid = [
         (float(np.sum(solve(c, w)[1] ** 2)), c, w)

@@ -6,9 +6,10 @@
     print(fit.report())
 
 Every spectrum is a Lorentzian (in-plane torque) and an anti-Lorentzian (field-like torque) on a straight background:
-A. A. Tulapurkar et al., Nature 438, 339 (2005); J. C. Sankey et al., Nat. Phys. 4, 67 (2008); H. Kubota et al., ibid. 37.
-Torques, damping and resonance are shared by all spectra; the law is the oscillator's own small-signal response. Spectra
-against field take the resonance from C. Kittel, Phys. Rev. 73, 155 (1948), and the width from Gilbert's damping.
+A. A. Tulapurkar et al., Nature 438, 339 (2005); J. C. Sankey et al., Nat. Phys. 4, 67 (2008); H. Kubota et al., ibid.
+37. Torques, damping and resonance are shared by all spectra; the law is the oscillator's own small-signal response.
+Spectra against field take the resonance from C. Kittel, Phys. Rev. 73, 155 (1948), and the width from Gilbert's
+damping.
 """
 
 from __future__ import annotations
@@ -109,7 +110,8 @@ class DiodeFit:
         for s, r in zip(self.spectra, self.resonances, strict=True):
             lines.append(
                 f"  {s.label}: resonance {format_si(r.centre, s.unit, r.stderr['centre'])}, full width "
-                f"{format_si(r.width, s.unit, r.stderr['width'])}, Lorentzian {format_si(r.even, 'V', r.stderr['even'])}, "
+                f"{format_si(r.width, s.unit, r.stderr['width'])}, Lorentzian "
+                f"{format_si(r.even, 'V', r.stderr['even'])}, "
                 f"anti-Lorentzian {format_si(r.odd, 'V', r.stderr['odd'])}"
             )
         lines += ["", "parameters"]
@@ -213,7 +215,8 @@ def fit_diode(
         s = spectra[0]
         raise DataError(
             f"{s.source}: no resonance in the data: between {format_si(float(s.x[0]), s.unit)} and "
-            f"{format_si(float(s.x[-1]), s.unit)} nothing stands out of the noise of {format_si(resonances[0].noise, 'V')}"
+            f"{format_si(float(s.x[-1]), s.unit)} nothing stands out of the noise of "
+            f"{format_si(resonances[0].noise, 'V')}"
         )
     base = base.replace(t_nom=kelvin)
     work = _Work(list(spectra), list(resonances), base, kelvin, by_field)
@@ -285,15 +288,15 @@ class _Work:
 
     def model(self, state: Mapping[str, float], s: DiodeSpectrum) -> tuple[AutoOscillator, Any]:
         """Oscillator at the points of a spectrum, and their frequencies."""
-        own = {k: state[k] for k in FREE if k in state}
+        own: dict[str, Any] = {k: state[k] for k in FREE if k in state}
         own["i_th"] = own["i_th"] * self.area
         own["torque_ip"] = own["torque_ip"] / self.area
         own["f_i"] = own["f_i"] / self.area
         if not self.by_field:
             return dataclasses.replace(self.template, **own), s.x
         law = (state["h_k"], state["m_eff"])
-        own["f_0"] = kittel(s.x, *law)  # type: ignore[assignment]
-        own["gamma_g"] = gilbert(s.x, *law, state["alpha"], state["h_0"])  # type: ignore[assignment]
+        own["f_0"] = kittel(s.x, *law)
+        own["gamma_g"] = gilbert(s.x, *law, state["alpha"], state["h_0"])
         return dataclasses.replace(self.template, **own), s.fixed
 
     def curve(self, state: Mapping[str, float], k: int) -> FloatArray:
@@ -311,7 +314,8 @@ class _Work:
         """Orthonormal straight lines over the points of each spectrum."""
         if not hasattr(self, "_basis"):
             self._basis = [
-                np.linalg.qr(np.stack([np.ones(s.x.size), (s.x - s.x.mean()) / np.ptp(s.x)], axis=1))[0] for s in self.spectra
+                np.linalg.qr(np.stack([np.ones(s.x.size), (s.x - s.x.mean()) / np.ptp(s.x)], axis=1))[0]
+                for s in self.spectra
             ]
         return self._basis
 
@@ -329,7 +333,9 @@ class _Work:
             state["m_eff"] = max(float(np.median((2 * math.pi * f / LARMOR) ** 2 / h - h)), 1e3)
             mean = np.median(h) + state["m_eff"] / 2
             widths = np.array([g[1].width for g in good])
-            rates = LARMOR * mean / np.sqrt(np.maximum(mean**2 - (state["m_eff"] / 2) ** 2, 1.0)) * np.median(widths) / 2
+            rates = (
+                LARMOR * mean / np.sqrt(np.maximum(mean**2 - (state["m_eff"] / 2) ** 2, 1.0)) * np.median(widths) / 2
+            )
             state["alpha"] = float(np.clip(rates / (LARMOR * mean), 1e-4, 0.5))
             gamma = float(rates)
         else:
@@ -381,7 +387,9 @@ class _Work:
                     value *= flip
                 if key in self.logs:
                     low, high = (1e-5, 0.9) if key == "alpha" else (1.0, 1e13) if key != "m_eff" else (1e2, 1e8)
-                    parameters.add(f"log_{key}", math.log(min(max(value, low), high)), min=math.log(low), max=math.log(high))
+                    parameters.add(
+                        f"log_{key}", math.log(min(max(value, low), high)), min=math.log(low), max=math.log(high)
+                    )
                 elif key == "i_th":
                     # The inverse goes through zero where the current changes from damping to anti-damping.
                     most = 0.999 / max(abs(s.current) for s in self.spectra)
@@ -439,13 +447,20 @@ class _Work:
         volts = max((abs(float(self.template._linear(s.current).voltage)) for s in self.spectra), default=0.0)
         scale = {
             "f_i": max(abs(state["f_i"]), 0.1 * f_0 / max(swing, 1e-12)), "fl_ratio": max(abs(state["fl_ratio"]), 1.0),
-            "fl_slope": max(abs(state["fl_slope"]), 1 / max(volts, 1e-6)), "h_k": max(abs(state["h_k"]), state["m_eff"]),
+            "fl_slope": max(abs(state["fl_slope"]), 1 / max(volts, 1e-6)),
+            "h_k": max(abs(state["h_k"]), state["m_eff"]),
             "h_0": math.inf, "i_th": abs(state["i_th"]),
         }  # fmt: skip
         raw = {}
         for key in names:
             size = scale.get(key, abs(state[key]))
-            raw[self.full(key)] = 1.0 if key in self.logs else abs(1 / state[key]) if key == "i_th" else min(size, 1e18) / self.units.get(key, 1.0)
+            raw[self.full(key)] = (
+                1.0
+                if key in self.logs
+                else abs(1 / state[key])
+                if key == "i_th"
+                else min(size, 1e18) / self.units.get(key, 1.0)
+            )
         errors = relative_errors(result, raw)
         worst: tuple[float, str, str] | None = None
         for key in names:
@@ -501,7 +516,7 @@ class _Work:
         correlations = {
             (plain[b], plain[a]): float(
                 np.clip(
-                    result.covar[a, b] / (root[a] * root[b]) * (-1.0) ** ((plain[a] == "i_th") + (plain[b] == "i_th")), -1, 1
+                    result.covar[a, b] / (root[a] * root[b]) * (-1.0) ** [plain[a], plain[b]].count("i_th"), -1, 1
                 )
             )
             for a in range(len(plain)) for b in range(a) if {plain[a], plain[b]} <= set(fitted.values)
@@ -515,7 +530,9 @@ class _Work:
         if silent:
             notes.append(f"no resonance of its own stands out in {', '.join(silent)}")
         if result.redchi > 2:
-            notes.append(f"the spectra scatter {math.sqrt(result.redchi):.2g} times more about the shared law than about theirs")
+            notes.append(
+                f"the spectra scatter {math.sqrt(result.redchi):.2g} times more about the shared law than about theirs"
+            )
         hashes = dict.fromkeys(s.sha256 for s in self.spectra if s.sha256)
         digest = next(iter(hashes), "") if len(hashes) < 2 else hashlib.sha256("".join(hashes).encode()).hexdigest()
         sources = list(dict.fromkeys(s.source for s in self.spectra))
@@ -524,14 +541,18 @@ class _Work:
             undetermined=undetermined, notes=tuple(dict.fromkeys(notes)), derived=derived,
             provenance=Provenance(
                 source=", ".join(sources), sha256=digest, date=datetime.date.today().isoformat(), citation=citation,
-                method=f"{len(self.spectra)} spectra of rectified voltage against {self.spectra[0].axis}, least squares",
+                method=f"{len(self.spectra)} spectra of voltage against {self.spectra[0].axis}, least squares",
                 quality={"reduced_chi_squared": float(result.redchi)},
             ),
         )  # fmt: skip
         return DiodeFit(found, tuple(self.spectra), tuple(curves), tuple(self.resonances), law)
 
     def _carried(
-        self, result: Any, held: Mapping[str, float], covariance: FloatArray, figure: Callable[[Mapping[str, float]], float]
+        self,
+        result: Any,
+        held: Mapping[str, float],
+        covariance: FloatArray,
+        figure: Callable[[Mapping[str, float]], float],
     ) -> float:
         """Standard error of a figure that follows from the fitted parameters."""
         centre = figure(self.state(result.params, held))

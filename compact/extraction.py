@@ -8,16 +8,17 @@
     found.card.save("oscillator.json")
 
 Threshold, resonance, damping, ellipticity and drive follow from the eigenvalues and eigenvectors of the linearised
-Landau-Lifshitz-Gilbert-Slonczewski equation; the energy from its stiffness (equipartition). Nonlinear damping and frequency
-shift are those for which power and frequency of A. Slavin and V. Tiberkevich, IEEE Trans. Magn. 45, 1875 (2009) come
-nearest to the limit cycles of the whole equation. The power p = 1 is that at which the fundamental of the cosine swings
-by `cos_u`.
+Landau-Lifshitz-Gilbert-Slonczewski equation; the energy from its stiffness (equipartition). Nonlinear damping and
+frequency shift are those for which power and frequency of A. Slavin and V. Tiberkevich, IEEE Trans. Magn. 45, 1875
+(2009) come nearest to the limit cycles of the whole equation. The power p = 1 is that at which the fundamental of the
+cosine swings by `cos_u`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,7 +83,7 @@ class Extraction:
     @property
     def oscillator(self) -> AutoOscillator:
         """Closed forms, at the temperature of the device and without conduction."""
-        own = {k: v for k, v in self.values.items() if k not in ("cos_0",)}
+        own: dict[str, Any] = {k: v for k, v in self.values.items() if k != "cos_0"}
         return AutoOscillator(**own, temperature=self.device.temperature)
 
     @property
@@ -160,14 +161,15 @@ def extract_device(
         If there is no threshold, the resistance does not swing at the frequency of the precession, or no steady
         precession follows.
     """
-    if len(zetas) < 2 or any(not 1 < a < b for a, b in zip(zetas[:-1], zetas[1:], strict=True)):
+    if len(zetas) < 2 or any(not 1 < a < b for a, b in itertools.pairwise(zetas)):
         raise ParameterError(f"zetas = {tuple(zetas)} must rise, and start above 1")
     rest, at = threshold(device, state)
     p = np.array(device.reference)
     slope = abs(rest.frame @ p @ rest.right) / float(np.linalg.norm(rest.right))
     if slope < LEAST_SLOPE:
         raise ParameterError(
-            f"the reference layer is along the free layer at rest (cosine {float(rest.rest @ p):.4f}): the resistance does "
+            f"the reference layer is along the free layer at rest (cosine {float(rest.rest @ p):.4f}): the resistance "
+            "does "
             "not swing at the frequency of the precession; tilt the field or the reference layer"
         )
     across = np.real(at.right) @ at.frame
@@ -184,7 +186,8 @@ def extract_device(
         start = found.end
     if len(cycles) < 2:
         raise ParameterError(
-            f"threshold {format_si(at.current, 'A')}: no steady precession follows at {zetas[len(cycles)]:g} times that; "
+            f"threshold {format_si(at.current, 'A')}: no steady precession follows at {zetas[len(cycles)]:g} times "
+            "that; "
             "the state is left (switching) or the precession jumps"
         )
     least = get_model(MODEL).parameter("q_damping").low
@@ -202,8 +205,8 @@ def extract_device(
         "energy": _energy(device, rest, cos_u),
     }  # fmt: skip
     result = Extraction(
-        device, rest, at, tuple(cycles), values, dict(_conduction_of(device) if conduction is None else conduction), name, (),
-        Provenance(source=source, date=datetime.date.today().isoformat(),
+        device, rest, at, tuple(cycles), values, dict(_conduction_of(device) if conduction is None else conduction),
+        name, (), Provenance(source=source, date=datetime.date.today().isoformat(),
                    method="linearised macrospin and its limit cycles"),
     )  # fmt: skip
     notes += _departed(result)
@@ -230,7 +233,8 @@ def _departed(result: Extraction) -> list[str]:
     drift = result.cycles[-1].mean - result.values["cos_0"]
     if abs(drift) > 0.05:
         notes.append(
-            f"the mean cosine moves by {drift:+.2f} up to {result.cycles[-1].zeta:g} times threshold, which the model has not"
+            f"the mean cosine moves by {drift:+.2f} up to {result.cycles[-1].zeta:g} times threshold, which the model "
+            "has not"
         )
     return notes
 

@@ -1,10 +1,10 @@
 """Lines of spectra: centre, Lorentzian, Gaussian or Voigt width, power, with errors and what can be resolved.
 
-Points of a spectrum scatter about their mean by a factor, with a gamma distribution of as many degrees as averages; lines
-are fitted by that likelihood (P. Whittle, Ark. Mat. 2, 423 (1953)). For time traces the expected spectrum of a stretch of
-finite length takes the place of the Lorentzian (A. M. Sykulski et al., Biometrika 106, 251 (2019)), so that the stretch
-need not be long compared with the inverse linewidth, and the error is the jackknife's, as an oscillator's signal is not
-Gaussian.
+Points of a spectrum scatter about their mean by a factor, with a gamma distribution of as many degrees as averages;
+lines are fitted by that likelihood (P. Whittle, Ark. Mat. 2, 423 (1953)). For time traces the expected spectrum of a
+stretch of finite length takes the place of the Lorentzian (A. M. Sykulski et al., Biometrika 106, 251 (2019)), so that
+the stretch need not be long compared with the inverse linewidth, and the error is the jackknife's, as an oscillator's
+signal is not Gaussian.
 """
 
 from __future__ import annotations
@@ -263,7 +263,8 @@ def fit_line(spectrum: Spectrum, shape: str = "lorentzian", *, low: float = -mat
     if not gain > SIGNIFICANT or not f[0] < centre < f[-1] or width > 0.7 * covered:
         why = "no point stands out of the scatter" if not gain > SIGNIFICANT else "the density has no peak inside"
         raise DataError(
-            f"{spectrum.source}: no resonance between {format_si(float(f[0]), 'Hz')} and {format_si(float(f[-1]), 'Hz')}: {why}"
+            f"{spectrum.source}: no resonance between {format_si(float(f[0]), 'Hz')} and "
+            f"{format_si(float(f[-1]), 'Hz')}: {why}"
         )
     inflate = 1.0 if known else math.sqrt(max(dispersion, 1e-12))
     errors = {n: e * inflate for n, e in _covariance(result, mean, averages).items()}
@@ -339,7 +340,8 @@ def trace_line(time: ArrayLike, signal: ArrayLike, *, source: str = "trace", spa
     f, power = f[inside], power[:, inside]
     if f.size < MIN_BAND:
         raise DataError(
-            f"{source}: stretches of {format_si(stretch, 's')} leave {f.size} points about {format_si(peak, 'Hz')}; the line "
+            f"{source}: stretches of {format_si(stretch, 's')} leave {f.size} points about {format_si(peak, 'Hz')}; "
+            "the line "
             "is as wide as its frequency"
         )
 

@@ -1,4 +1,4 @@
-"""Microwave figures of oscillators and detectors: power, mismatch, sensitivity, noise-equivalent power, locking band."""
+"""Microwave figures of oscillators and detectors: power, mismatch, sensitivity, noise, locking band."""
 
 from __future__ import annotations
 

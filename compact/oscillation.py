@@ -1,4 +1,4 @@
-"""Commands about oscillators and diodes: `fit-oscillator`, `fit-diode`, `linewidth` and `extract`; `register` adds them."""
+"""Commands about oscillators: `fit-oscillator`, `fit-diode`, `linewidth`, `extract`; `register` adds them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ Name = Annotated[str | None, typer.Option(help="Name of the card.")]
 Citation = Annotated[str, typer.Option(help="Publication of the data.")]
 Columns = Annotated[
     list[str] | None,
-    typer.Option("--columns", metavar="ROLE=COLUMN,...", help="Once, or once for each file: frequency=1[GHz],level=2[dBm]."),
+    typer.Option(
+        "--columns", metavar="ROLE=COLUMN,...", help="Once, or once for each file: frequency=1[GHz],level=2[dBm]."
+    ),
 ]
 
 
@@ -44,7 +46,7 @@ def _checked(data: list[Path], name: str | None, plot: Path | None) -> None:
 
 
 def _texts(columns: list[str] | None, count: int) -> list[str | None]:
-    given: list[str | None] = list(columns or [None])
+    given: list[str | None] = [*columns] if columns else [None]
     if len(given) not in (1, count):
         raise WrongUse(f"--columns is given {len(given)} times; give it once, or once for each of {count} files")
     return given * count if len(given) == 1 else given
@@ -66,7 +68,9 @@ def _power(text: str) -> float:
             return float(watts(asked.number("--power", text[:-3].strip(), "1")))
     value = asked.number("--power", text, "W")
     if value <= 0:
-        raise WrongUse(f"--power {text}: a power in watts is positive; a level is written with its unit, such as -20dBm")
+        raise WrongUse(
+            f"--power {text}: a power in watts is positive; a level is written with its unit, such as -20dBm"
+        )
     return value
 
 
@@ -105,7 +109,9 @@ def fit_oscillator(
 
 
 def fit_diode(
-    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Rectified voltage against frequency or field.")],
+    data: Annotated[
+        list[Path], typer.Argument(metavar="DATA...", help="Rectified voltage against frequency or field.")
+    ],
     out: Out = None,
     card: Known = None,
     settings: Settings = None,
@@ -157,13 +163,16 @@ def fit_diode(
     if len(given) not in (0, 1, count):
         raise WrongUse(f"--power is given {len(given)} times; give it once, or once for each of the {count} files")
     powers = given * count if len(given) == 1 else given or [None] * count
-    currents, fixed = asked.each_file("--current", current, count, "A"), asked.each_file("--frequency", frequency, count, "Hz")
+    currents, fixed = (
+        asked.each_file("--current", current, count, "A"),
+        asked.each_file("--frequency", frequency, count, "Hz"),
+    )
     drive = asked.number("--i-rf", i_rf, "A") if i_rf else None
     told = {}
-    for text in known or []:
-        key, mark, value = text.partition("=")
+    for item in known or []:
+        key, mark, value = item.partition("=")
         if not mark:
-            raise WrongUse(f"--known '{text}': NAME=VALUE is expected, such as m_eff=1.2M")
+            raise WrongUse(f"--known '{item}': NAME=VALUE is expected, such as m_eff=1.2M")
         told[asked.one_of("value of the field law", key.strip(), FIELD)] = asked.number(f"--known {key}", value, "1")
     with terminal.step(f"fitting {count} file{'s' * (count > 1)}"):
         spectra = []

@@ -26,11 +26,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from compact.errors import DataError, ParameterError, unknown
-from compact.microwave import delivered_power, watts
+from compact.microwave import delivered_power
+from compact.oscillatordata import KINDS, OscillatorTable, read_oscillator
 from compact.parameters import ParameterSet, Provenance
 from compact.physics.auto_oscillation import AutoOscillator, Linear
-from compact.roles import Role, read_roles
-from compact.spectrum import check_frequencies
 from compact.units import format_si
 
 __all__ = ["FREE", "OscillatorFit", "OscillatorTable", "emitted", "fit_oscillator", "read_oscillator"]
@@ -41,22 +40,10 @@ MODEL = "auto_oscillator"
 FREE = ("i_th", "f_0", "f_i", "n_shift", "q_damping", "gamma_g", "energy", "cos_u")
 """What the tables may determine."""
 LOGARITHMIC = ("i_th", "gamma_g", "energy", "cos_u")
-KINDS = ("frequency", "power", "linewidth")
-UNITS = {"frequency": "Hz", "power": "W", "linewidth": "Hz"}
 NEEDS = {
     "n_shift": ("frequency", "linewidth"), "f_0": ("frequency",), "f_i": ("frequency",), "cos_u": ("power",),
     "gamma_g": ("linewidth",), "energy": ("linewidth", "power"),
 }  # fmt: skip
-ROLES = {
-    "current": Role("A", r"(^|[^a-z])(i|curr|current|bias|i_dc)([^a-z]|$)"),
-    "frequency_error": Role("Hz", r"(err|sigma|unc).*(^|[^a-z])(f|freq)|(freq|^f).*(err|sigma|unc)"),
-    "linewidth_error": Role("Hz", r"(err|sigma|unc).*(width|fwhm)|(width|fwhm).*(err|sigma|unc)"),
-    "power_error": Role("W", r"(err|sigma|unc).*(pow|^p)|(pow|^p).*(err|sigma|unc)"),
-    "linewidth": Role("Hz", r"width|fwhm|^d(elta)?_?f([^a-z]|$)", must_state=True),
-    "frequency": Role("Hz", r"^(f|freq\.?|frequency)([^a-z]|$)", must_state=True),
-    "level": Role("dBm", r"level|power|^p([^a-z]|$)"),
-    "power": Role("W", r"power|^p([^a-z]|$)"),
-}
 NEAR = 3.0
 """Widths of the thermal rounding of the threshold within which no linewidth is fitted."""
 VAGUE = 0.5
@@ -65,127 +52,6 @@ GIVE_UP = ("energy", "q_damping", "n_shift", "cos_u", "f_i", "gamma_g", "i_th", 
 PASSES = 3
 GRID = 400
 """Points of the thermal distribution: they hold its mean to 0.05 %."""
-
-
-@dataclass(frozen=True)
-class OscillatorTable:
-    """Figures of an oscillator against current.
-
-    Parameters
-    ----------
-    current : array_like (n,)
-        [A], from free to reference layer.
-    frequency, linewidth : array_like (n,), optional
-        Of the line [Hz]; the full width at half height. Missing ones are nan.
-    power : array_like (n,), optional
-        Delivered into the load [W].
-    frequency_error, linewidth_error, power_error : array_like (n,), optional
-        Standard errors; by default from the scatter.
-    load : float
-        [Ohm].
-    source, sha256 : str
-        Name and hash of the file.
-    notes : tuple of str
-        What was assumed.
-
-    Raises
-    ------
-    DataError
-        If columns differ in length, a figure is in the wrong unit, or a power or width is negative.
-    """
-
-    current: FloatArray
-    frequency: FloatArray | None = None
-    linewidth: FloatArray | None = None
-    power: FloatArray | None = None
-    frequency_error: FloatArray | None = None
-    linewidth_error: FloatArray | None = None
-    power_error: FloatArray | None = None
-    load: float = 50.0
-    source: str = "table"
-    sha256: str = ""
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        current = np.array(self.current, dtype=float)
-        if current.ndim != 1 or current.size < 3:
-            raise DataError(f"{self.source}: {current.size} currents; three or more are needed")
-        if not np.isfinite(current).all():
-            raise DataError(f"{self.source}: a current is not finite")
-        if np.any(np.abs(current) > 1):
-            raise DataError(
-                f"{self.source}: a current of {np.abs(current).max():g} A is no junction's; in mA? say it with --columns "
-                "'current=1[mA]'"
-            )
-        if np.any(current * current[np.argmax(np.abs(current))] < 0):
-            raise DataError(f"{self.source}: currents of both signs; only one of them excites: give that branch")
-        object.__setattr__(self, "current", current)
-        if all(getattr(self, kind) is None for kind in KINDS):
-            raise DataError(f"{self.source}: neither frequency nor power nor linewidth; one of them is needed")
-        for name in (*KINDS, *(f"{k}_error" for k in KINDS)):
-            value = getattr(self, name)
-            if value is None:
-                continue
-            array = np.array(value, dtype=float)
-            if array.shape != current.shape:
-                raise DataError(f"{self.source}: {name} has {array.size} values, current has {current.size}")
-            bad = np.flatnonzero(array <= 0)
-            if bad.size:
-                k = int(bad[0])
-                hint = "; if the column is in dBm, say so with --columns 'level=3[dBm]'" if name == "power" else ""
-                raise DataError(
-                    f"{self.source}: {name} = {array[k]:g} {UNITS[name.removesuffix('_error')]} at point {k + 1} is not "
-                    f"positive{hint}"
-                )
-            object.__setattr__(self, name, array)
-        if self.frequency is not None:
-            check_frequencies(self.frequency[np.isfinite(self.frequency)], self.source)
-            if self.linewidth is not None and np.nanmin(self.linewidth / self.frequency) > 1:
-                raise DataError(
-                    f"{self.source}: linewidths from {np.nanmin(self.linewidth):g} Hz exceed their frequencies; is the unit "
-                    "right?"
-                )
-        if self.power is not None and np.nanmax(self.power) > 1e-3:
-            raise DataError(
-                f"{self.source}: powers up to {np.nanmax(self.power):g} W are no junction's; in uW or dBm? say it with "
-                "--columns 'power=3[uW]' or 'level=3[dBm]'"
-            )
-
-
-def read_oscillator(
-    path: str | Path, columns: str | Mapping[str, str] | None = None, *, load: float = 50.0
-) -> OscillatorTable:
-    """Read a table of current and frequency, power (W or dBm) or linewidth.
-
-    Parameters
-    ----------
-    path : str or pathlib.Path
-        Text with a column of currents and others; see `ROLES`.
-    columns : str or mapping of str to str, optional
-        Column of each role, such as "current=1[mA],frequency=2[GHz],linewidth=3[MHz],level=4[dBm]".
-    load : float
-        Into which the power was measured [Ohm].
-
-    Raises
-    ------
-    DataError
-        In one line that names what is wrong.
-    """
-    table = read_roles(path, ROLES, columns)
-    found: dict[str, Any] = dict(table.columns)
-    if "current" not in found:
-        raise DataError(f"{table.source}: which column is the current? Name it: --columns 'current=1[mA],frequency=2[GHz]'")
-    if "level" in found:
-        if "power" in found:
-            raise DataError(f"{table.source}: both a power and a level; choose one with --columns")
-        level = found.pop("level")
-        if np.all(level >= 0) and level.max() < 1e-3:
-            raise DataError(
-                f"{table.source}: levels of 0 ... {level.max():g} dBm are 1 mW each; the numbers look like watts: "
-                "--columns 'power=3[W]'"
-            )
-        found["power"] = watts(level)
-    return OscillatorTable(**found, load=load, source=table.source, sha256=table.sha256, notes=table.notes)
 
 
 # -- the law -------------------------------------------------------------------------------------------
@@ -373,19 +239,23 @@ def fit_oscillator(
     for key in wanted:
         if key not in FREE:
             raise ParameterError(unknown("parameter that is fitted", key, FREE))
-    base = base.replace(t_nom=kelvin, **_guess(tables, base, wanted))
+    base = base.replace(None, t_nom=kelvin, **_guess(tables, base, wanted))
     points = _points(tables, AutoOscillator.from_card(base, kelvin))
     kinds = {p.kind for p in points}
     names = [k for k in FREE if k in wanted and (k not in NEEDS or kinds & set(NEEDS[k]))]
     undetermined = {
-        k: f"needs {' or '.join(NEEDS[k])} against current; assumed" for k in FREE if k in NEEDS and not kinds & set(NEEDS[k])
+        k: f"needs {' or '.join(NEEDS[k])} against current; assumed"
+        for k in FREE
+        if k in NEEDS and not kinds & set(NEEDS[k])
     }
     undetermined |= {k: "held" for k in FREE if k not in wanted}
     total = sum(p.value.size for p in points)
     if total < len(names) + 2:
-        raise DataError(f"{tables[0].source}: {total} figures are too few for {len(names)} parameters ({', '.join(names)})")
+        raise DataError(
+            f"{tables[0].source}: {total} figures are too few for {len(names)} parameters ({', '.join(names)})"
+        )
 
-    result, sigma, used = _solve(points, base, names, kelvin)
+    result, used = _solve(points, base, names, kelvin)
     while vague := _vague(result, names, base, points):
         key, text = vague
         if text == "at its limit" and key == "i_th":
@@ -394,7 +264,7 @@ def fit_oscillator(
         names.remove(key)
         if not names:
             raise DataError(f"{tables[0].source}: the data determine no parameter of an oscillator")
-        result, sigma, used = _solve(points, base, names, kelvin)
+        result, used = _solve(points, base, names, kelvin)
     values = _values(result.params.valuesdict(), base)
     fitted = base.replace(None, **values)
     model = AutoOscillator.from_card(fitted, kelvin)
@@ -404,7 +274,9 @@ def fit_oscillator(
     units = _units(base)
     stderr, plain = {}, [n.removeprefix("log_") for n in result.var_names]
     for key, full in zip(plain, result.var_names, strict=True):
-        stderr[key] = float(result.params[full].stderr) * excess * (abs(values[key]) if full.startswith("log_") else units[key])
+        stderr[key] = (
+            float(result.params[full].stderr) * excess * (abs(values[key]) if full.startswith("log_") else units[key])
+        )
     root = np.sqrt(np.diag(result.covar))
     sign = {k: math.copysign(1.0, values[k]) for k in plain}
     correlations = {
@@ -419,8 +291,8 @@ def fit_oscillator(
             undetermined[declared.name] = "tables of frequency, power and linewidth do not show it"
     scatter = {}
     for kind in KINDS:
-        left = [_deviation(p, _predict(model, kind, p.current, p.at, p.load))[u] for p, u in zip(points, used, strict=True)
-                if p.kind == kind]  # fmt: skip
+        left = [_deviation(p, _predict(model, kind, p.current, p.at, p.load))[u] for p, u in zip(points, used,
+        strict=True) if p.kind == kind]  # fmt: skip
         if left and sum(x.size for x in left):
             scatter[kind] = float(np.sqrt(np.mean(np.concatenate(left) ** 2)))
     skipped = sum(int((~u).sum()) for u in used)
@@ -526,7 +398,7 @@ def _parameters(base: ParameterSet, names: Sequence[str], start: Mapping[str, fl
 
 def _solve(
     points: list[_Points], base: ParameterSet, names: Sequence[str], kelvin: float
-) -> tuple[Any, dict[str, float], list[NDArray[np.bool_]]]:
+) -> tuple[Any, list[NDArray[np.bool_]]]:
     """Fit; where no errors are given their size follows from the scatter, kind by kind, in some passes."""
     template = AutoOscillator.from_card(base, kelvin)
     area = (base.values["diameter"] / base.values["diameter_ref"]) ** 2
@@ -536,18 +408,16 @@ def _solve(
 
     def model_of(raw: Mapping[str, float]) -> AutoOscillator:
         values = _values(raw, base)
-        return dataclasses.replace(template, **{k: v * area ** power.get(k, 0) for k, v in values.items()})
+        changed: dict[str, Any] = {k: v * area ** power.get(k, 0) for k, v in values.items()}
+        return dataclasses.replace(template, **changed)
 
     def deviations(raw: Mapping[str, float], used: list[NDArray[np.bool_]], exact: bool = True) -> list[FloatArray]:
         model = model_of(raw)
         left = []
         for p, u in zip(points, used, strict=True):
             d = _deviation(p, _predict(model, p.kind, p.current, p.at, p.load, exact))
-            if p.error is None:
-                d = d / sigma[p.kind]
-            else:
-                d = d / (p.error if p.kind == "frequency" else p.error / p.value)
-            left.append(np.where(u, d, 0.0))
+            error = p.error if p.error is None or p.kind == "frequency" else p.error / p.value
+            left.append(np.where(u, d / (sigma[p.kind] if error is None else error), 0.0))
         return left
 
     def away(raw: Mapping[str, float]) -> list[NDArray[np.bool_]]:
@@ -564,6 +434,13 @@ def _solve(
             found.append(keep)
         return found
 
+    def first_look(p: Any, used: list[NDArray[np.bool_]]) -> FloatArray:
+        # Far points pull no more than five errors do, and no thermal mean is taken.
+        return np.asarray(np.arctan(np.concatenate(deviations(p.valuesdict(), used, False)) / 5) * 5)
+
+    def residual(p: Any, used: list[NDArray[np.bool_]]) -> FloatArray:
+        return np.concatenate([d[u] for d, u in zip(deviations(p.valuesdict(), used), used, strict=True)])
+
     every = [np.ones(p.current.shape, dtype=bool) for p in points]
     best: Any = None
     shift, i_th = base.values["n_shift"], base.values["i_th"]
@@ -577,8 +454,7 @@ def _solve(
             if sum(int(u.sum()) for u in used) < len(names) + 1:
                 used = every
             trial = lmfit.minimize(
-                lambda p, used=used: np.arctan(np.concatenate(deviations(p.valuesdict(), used, False)) / 5) * 5, parameters,
-                method="least_squares", max_nfev=80, x_scale="jac",
+                first_look, parameters, args=(used,), method="least_squares", max_nfev=80, x_scale="jac"
             )  # fmt: skip
             # Points left out must not make a start look good.
             count = sum(int(u.sum()) for u in used)
@@ -598,10 +474,10 @@ def _solve(
                 free = max(count - len(names) * count / max(sum(int(u.sum()) for u in used), 1), 1.0)
                 sigma[kind] *= math.sqrt(max(float(np.sum(np.concatenate(mine) ** 2)) / free, 1e-12))
         result = lmfit.minimize(
-            lambda p: np.concatenate([d[u] for d, u in zip(deviations(p.valuesdict(), used), used, strict=True)]),
-            result.params, method="least_squares", max_nfev=60, x_scale="jac", xtol=1e-6, ftol=1e-6,
+            residual, result.params, args=(used,), method="least_squares", max_nfev=60, x_scale="jac",
+            xtol=1e-6, ftol=1e-6,
         )  # fmt: skip
-    return result, sigma, used
+    return result, used
 
 
 def _scale_start(parameters: lmfit.Parameters, points: list[_Points], model_of: Any) -> None:
@@ -609,8 +485,8 @@ def _scale_start(parameters: lmfit.Parameters, points: list[_Points], model_of: 
     if "log_cos_u" not in parameters:
         return
     model = model_of(parameters.valuesdict())
-    ratios = [np.median(np.log(p.value) - np.log(np.maximum(_predict(model, p.kind, p.current, p.at, p.load, False), 1e-300)))
-              for p in points if p.kind == "power"]  # fmt: skip
+    ratios = [np.median(np.log(p.value) - np.log(np.maximum(_predict(model, p.kind, p.current, p.at, p.load, False),
+    1e-300))) for p in points if p.kind == "power"]  # fmt: skip
     value = parameters["log_cos_u"].value + float(np.mean(ratios)) / 2
     parameters["log_cos_u"].set(value=min(max(value, parameters["log_cos_u"].min), parameters["log_cos_u"].max))
 
@@ -640,7 +516,8 @@ def _vague(result: Any, names: Sequence[str], base: ParameterSet, points: list[_
     top = max(float(np.abs(p.current).max()) for p in points)
     scale = {
         "f_0": f_0, "f_i": max(abs(values.get("f_i", 0.0)), 0.05 * f_0 / top),
-        "n_shift": max(abs(values.get("n_shift", 0.0)), 0.05 * f_0), "q_damping": 2 * (1 + values.get("q_damping", 1.0)),
+        "n_shift": max(abs(values.get("n_shift", 0.0)), 0.05 * f_0),
+        "q_damping": 2 * (1 + values.get("q_damping", 1.0)),
     }  # fmt: skip
     units = _units(base)
     errors = relative_errors(result, {n: scale.get(n, 1.0) / units.get(n, 1.0) for n in result.var_names})

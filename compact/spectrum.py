@@ -95,7 +95,8 @@ class Spectrum:
         if np.any(s < 0):
             k = int(np.argmin(s))
             raise DataError(
-                f"{self.source}: density {s[k]:g} {self.unit} at {f[k]:g} Hz is negative; if the column is in dBm, say so "
+                f"{self.source}: density {s[k]:g} {self.unit} at {f[k]:g} Hz is negative; if the column is in dBm, "
+                "say so "
                 "with --columns 'level=2[dBm]' (or level_density=2[dBm/Hz])"
             )
         if not np.any(s > 0):
@@ -106,7 +107,8 @@ class Spectrum:
             object.__setattr__(self, "resolution", float(np.median(np.diff(f))))
         if self.unit == "W/Hz" and self.power() > MOST_WATTS:
             raise DataError(
-                f"{self.source}: the power adds up to {self.power():.3g} W, which no junction emits; are the numbers dBm, "
+                f"{self.source}: the power adds up to {self.power():.3g} W, which no junction emits; are the numbers "
+                "dBm, "
                 "dBm/Hz or W rather than W/Hz?"
             )
 
@@ -213,7 +215,8 @@ def read_spectrum(
     elif np.any(values < 0):
         k = int(np.argmin(values))
         raise DataError(
-            f"{table.source}: line {table.lines[k]}: {kind} = {values[k]:g} is negative; power is not; if the column is in "
+            f"{table.source}: line {table.lines[k]}: {kind} = {values[k]:g} is negative; power is not; if the column "
+            "is in "
             "dBm, say so with --columns 'level=2[dBm]' (or level_density=2[dBm/Hz])"
         )
     if kind in ("level", "power"):
@@ -286,7 +289,8 @@ def read_signal(path: str | Path, columns: str | Mapping[str, str] | None = None
     lacking = [k for k in TRACE_ROLES if k not in table.columns]
     if lacking:
         raise DataError(
-            f"{table.source}: cannot tell the column of {' and '.join(lacking)}; name it: --columns 'time=1[ns],voltage=2[mV]'"
+            f"{table.source}: cannot tell the column of {' and '.join(lacking)}; name it: --columns "
+            "'time=1[ns],voltage=2[mV]'"
         )
     return Trace(table.columns["time"], table.columns["voltage"], table.source, table.sha256)
 
@@ -325,7 +329,8 @@ def psd(time: ArrayLike, signal: ArrayLike, resolution: float | None = None, sou
         length = round(hann * trace.rate / resolution)
         if length > n:
             raise DataError(
-                f"{source}: {trace.duration:.3g} s are too short for {resolution:g} Hz; {hann / resolution:.3g} s would do"
+                f"{source}: {trace.duration:.3g} s are too short for {resolution:g} Hz; {hann / resolution:.3g} s "
+                "would do"
             )
         length = max(length, 2 * MIN_POINTS)
     f, s = welch(trace.signal, trace.rate, window="hann", nperseg=length, noverlap=length // 2, detrend="constant")

@@ -1,4 +1,4 @@
-"""Plots of oscillators and detectors: spectra, phase noise, tuning, locking, diode lines, sensitivity; PNG, SVG or PDF."""
+"""Plots of oscillators and detectors: spectra, phase noise, tuning, locking, diode lines, sensitivity."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def plot_phase_noise(noise: PhaseNoise, path: str | Path, title: str = "") -> Pa
     axes.semilogx(noise.offset, noise.level, ".", ms=4, color=UP, label="measured")
     law = 10 * np.log10(noise.linewidth / (2 * np.pi * noise.offset**2))
     axes.semilogx(noise.offset, law, "-", lw=1.3, color=FIT,
-                  label=f"white frequency noise, linewidth {format_si(noise.linewidth, 'Hz', noise.stderr)}")  # fmt: skip
+                  label=f"white frequency noise: {format_si(noise.linewidth, 'Hz', noise.stderr)}")  # fmt: skip
     axes.set_xlabel("offset from the carrier (Hz)")
     axes.set_ylabel("L(f) (dBc/Hz)")
     axes.set_title(title or f"carrier {format_si(noise.carrier, 'Hz')}", fontsize=9)
@@ -133,7 +133,9 @@ def plot_locking(
     axes.plot(x / scale, (y - x) / over, "o", ms=4, mfc="none", color=UP)
     axes.axhline(0, color=FIT, lw=0.8)
     bound = "more than " if np.isnan(band.width) else ""
-    axes.text(0.02, 0.05, f"locked band {bound}{format_si(float(high - low), 'Hz')}", transform=axes.transAxes, fontsize=8)
+    axes.text(
+        0.02, 0.05, f"locked band {bound}{format_si(float(high - low), 'Hz')}", transform=axes.transAxes, fontsize=8
+    )
     axes.set_xlabel(f"injected frequency ({unit})")
     axes.set_ylabel(f"oscillator less injected ({small})")
     axes.set_title(title, fontsize=9)
@@ -242,8 +244,8 @@ def plot_diode(fit: DiodeFit, path: str | Path) -> Path:
                       va="center", color=colour)  # fmt: skip
     axes.set_xlabel(f"{'field' if field else 'frequency'} ({unit})")
     axes.set_ylabel(f"rectified voltage ({volt}){', shifted' if count > 1 else ''}")
-    text = f"{fit.card.name}: field-like over in-plane torque {format_si(fit.card.values['fl_ratio'], '1', fit.card.stderr.get('fl_ratio'))}"
-    axes.set_title(text, fontsize=9)
+    ratio = format_si(fit.card.values["fl_ratio"], "1", fit.card.stderr.get("fl_ratio"))
+    axes.set_title(f"{fit.card.name}: field-like over in-plane torque {ratio}", fontsize=9)
     _grid(axes)
     return _save(figure, path)
 
@@ -271,7 +273,9 @@ def plot_extraction(found: Extraction, path: str | Path, hot: Sequence[Any] = ()
     fine = np.linspace(0.5, 1.05, 2)[0] * model.i_th + np.linspace(0, 1, 300) * (i[-1] * 1.03 - 0.5 * model.i_th)
     size, label = si_scale(model.f_0, "Hz")
     left.plot(fine / scale, model.frequency(fine) / size, "-", color=FIT, lw=1.3, label="auto-oscillator")
-    left.plot(i / scale, np.array([c.frequency for c in found.cycles]) / size, "o", color=UP, mfc="none", label="macrospin")
+    left.plot(
+        i / scale, np.array([c.frequency for c in found.cycles]) / size, "o", color=UP, mfc="none", label="macrospin"
+    )
     right.plot(fine / scale, cos_u * np.sqrt(model.power(fine)), "-", color=FIT, lw=1.3)
     right.plot(i / scale, [c.amplitude for c in found.cycles], "o", color=UP, mfc="none")
     if len(hot):

@@ -71,9 +71,8 @@ class Mode:
     @property
     def ellipticity(self) -> float:
         """Short over long axis of the orbit [1]."""
-        x = self.right
-        circle = abs(x @ x)
-        size = float(np.sum(np.abs(x) ** 2))
+        circle = float(abs(np.sum(self.right**2)))
+        size = float(np.sum(np.abs(self.right) ** 2))
         return math.sqrt(max(size - circle, 0.0) / (size + circle))
 
 
@@ -195,7 +194,7 @@ def threshold(device: Macrospin, state: int = 1) -> tuple[Mode, Mode]:
     )
     if abs(slope) * scale < 1e-6 * abs(rest.growth):
         raise ParameterError("the current changes the damping of this state in no first order: no threshold")
-    sign, modes, last = math.copysign(1.0, slope), {0.0: rest}, rest
+    sign, last = math.copysign(1.0, slope), rest
     step = abs(rest.growth / slope) / 8
     for k in range(1, 400):
         current = sign * k * step
@@ -203,16 +202,13 @@ def threshold(device: Macrospin, state: int = 1) -> tuple[Mode, Mode]:
             here = linearise(device, current, state, last.rest)
         except ParameterError as error:
             raise ParameterError(f"no threshold of precession: {error}") from None
-        modes[current] = here
         if here.growth > 0:
-            before, found = last, here
+            before = last
 
-            def growth(i: float) -> float:
-                nonlocal found
-                found = linearise(device, i, state, before.rest)
-                return found.growth
-
-            i_th = brentq(growth, before.current, here.current, xtol=1e-9 * abs(current), rtol=1e-10)
+            i_th = brentq(
+                lambda i, near=before.rest: linearise(device, i, state, near).growth,
+                before.current, here.current, xtol=1e-9 * abs(current), rtol=1e-10,
+            )  # fmt: skip
             return rest, linearise(device, float(i_th), state, before.rest)
         last = here
         if k > 80 and abs(here.growth) > 0.9 * abs(rest.growth):

@@ -8,12 +8,13 @@ With the core at X, s = |X|/R, gyrovector G, friction D and stiffness kappa,
     D/G   = alpha [eta_0 + eta_1 s^2],   eta_0 = ln(R/2 l_ex)/2 + 3/8,   eta_1 = 11/6,
     F     = pi M_s L a_J |X|,            a_J = hbar P_z J/(2 e M_s L),
 
-so that the radius grows at the rate gamma a_J/2 - alpha eta(s) omega(s), omega = kappa/G. Restoring force and gyrotropic
-frequency: K. Y. Guslienko et al., J. Appl. Phys. 91, 8037 (2002); Yu. B. Gaididei, V. P. Kravchuk and D. D. Sheka, Int. J.
-Quantum Chem. 110, 83 (2010); Oersted field and nonlinear terms: A. Dussaux et al., Phys. Rev. B 86, 014402 (2012); torque
-and damping: B. A. Ivanov and C. E. Zaspel, Phys. Rev. Lett. 99, 247208 (2007); A. V. Khvalkovskiy et al., Phys. Rev. B 80,
-140401 (2009); nonlinear friction: K. Y. Guslienko, O. V. Sukhostavets and D. V. Berkov, Nanoscale Res. Lett. 9, 386 (2014).
-The core is taken as rigid: published micromagnetic frequencies lie up to some 20 % off.
+so that the radius grows at the rate gamma a_J/2 - alpha eta(s) omega(s), omega = kappa/G. Restoring force and
+gyrotropic frequency: K. Y. Guslienko et al., J. Appl. Phys. 91, 8037 (2002); Yu. B. Gaididei, V. P. Kravchuk and D. D.
+Sheka, Int. J. Quantum Chem. 110, 83 (2010); Oersted field and nonlinear terms: A. Dussaux et al., Phys. Rev. B 86,
+014402 (2012); torque and damping: B. A. Ivanov and C. E. Zaspel, Phys. Rev. Lett. 99, 247208 (2007); A. V.
+Khvalkovskiy et al., Phys. Rev. B 80, 140401 (2009); nonlinear friction: K. Y. Guslienko, O. V. Sukhostavets and D. V.
+Berkov, Nanoscale Res. Lett. 9, 386 (2014). The core is taken as rigid: published micromagnetic frequencies lie up to
+some 20 % off.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ class Vortex:
     ms, alpha : float
         Saturation magnetisation [A/m], Gilbert damping [1].
     polarisation_z : float
-        Component of the spin polarisation along the normal [1], with a sign: positive where a positive current feeds the
-        gyration of this core.
+        Component of the spin polarisation along the normal [1], with a sign: positive where a positive current feeds
+        the gyration of this core.
     l_ex : float
         Exchange length sqrt(2 A/(mu0 ms^2)) [m].
     eta_1 : float
@@ -184,7 +185,8 @@ class Vortex:
             return 0.0
         if balance(MOST_RADIUS) < 0:
             raise ParameterError(
-                f"{current:g} A ({current / self.threshold:.3g} times threshold) drives the core beyond {MOST_RADIUS:g} radii"
+                f"{current:g} A ({current / self.threshold:.3g} times threshold) drives the core beyond "
+                f"{MOST_RADIUS:g} radii"
             )
         return float(brentq(balance, 0.0, MOST_RADIUS, xtol=1e-12))
 

@@ -1,4 +1,4 @@
-"""The auto-oscillator of a macrospin against that macrospin: threshold, frequency and power, without noise and with it."""
+"""The auto-oscillator of a macrospin against that macrospin: threshold, frequency and power."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LAMBDA = EFFICIENCY**2
 
 
 def perpendicular(field: float = 2e3 * OERSTED, **others: object) -> Macrospin:
-    """Perpendicular free layer, in-plane reference: the kind of T. Taniguchi et al., Appl. Phys. Express 6, 123003 (2013).
+    """Perpendicular free layer, in-plane reference, as of T. Taniguchi et al., Appl. Phys. Express 6, 123003 (2013).
 
     There the torque is eta/(1 + lambda s), lambda = eta^2; here polarisation 2 L^2/(L^2 + 1)/(1 + skew s).
     """
@@ -65,7 +65,7 @@ def test_stable_angle_of_the_published_closed_form(found: Extraction) -> None:
         assert abs(c.current) == pytest.approx(expected, rel=0.02)
 
 
-@pytest.mark.parametrize("field", [2e3 * OERSTED, 3e3 * OERSTED])
+@pytest.mark.parametrize("field", [2e3 * OERSTED, pytest.param(3e3 * OERSTED, marks=pytest.mark.slow)])
 def test_frequency_and_power_of_limit_cycles(field: float) -> None:
     device = perpendicular(field)
     found = extract_device(device)
@@ -209,13 +209,13 @@ def integrate(vortex: Vortex, current: float, start: float, duration: float) -> 
 def test_vortex_against_its_own_equation() -> None:
     vortex = Vortex(radius=85e-9, thickness=6e-9, ms=6.2e5, alpha=0.01, polarisation_z=-0.1)
     i_th = vortex.threshold
-    for zeta in (1.1, 1.4):
+    for zeta in (1.2, 1.5):
         expected = vortex.radius_at(zeta * i_th)
-        _, path = integrate(vortex, zeta * i_th, 0.9 * expected, 1.5e-6)
+        _, path = integrate(vortex, zeta * i_th, 0.95 * expected, 0.5e-6)
         radius = np.hypot(*path)
         # Friction of order alpha^2 is left out of the closed form.
         assert radius[-1] == pytest.approx(expected, rel=0.01)
-    _, path = integrate(vortex, 0.9 * i_th, 0.1, 0.5e-6)
+    _, path = integrate(vortex, 0.5 * i_th, 0.1, 0.1e-6)
     assert np.hypot(*path)[-1] < 0.05
 
 

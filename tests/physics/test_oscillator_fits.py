@@ -19,7 +19,9 @@ Pulls = dict[str, float]
 def table_case(seed: int) -> Pulls:
     table = made.table(np.random.default_rng(seed), with_errors=seed % 2 == 0)
     found = fit_oscillator([table], card=made.card(**made.CONDUCTION)).card
-    return {k: (found.values[k] - v) / found.stderr[k] if k in found.stderr else np.inf for k, v in made.OSCILLATOR.items()}
+    return {
+        k: (found.values[k] - v) / found.stderr[k] if k in found.stderr else np.inf for k, v in made.OSCILLATOR.items()
+    }
 
 
 def trace_case(seed: int) -> Pulls:
@@ -73,7 +75,9 @@ def gamma_spectrum(rng: np.random.Generator, lorentzian: float, gaussian: float,
     return Spectrum(f, mean * rng.gamma(averages, 1 / averages, f.size), averages=averages)
 
 
-@pytest.mark.parametrize(("shape", "widths"), [("lorentzian", (8e6, 0.0)), ("gaussian", (0.0, 8e6)), ("voigt", (6e6, 8e6))])
+@pytest.mark.parametrize(
+    ("shape", "widths"), [("lorentzian", (8e6, 0.0)), ("gaussian", (0.0, 8e6)), ("voigt", (6e6, 8e6))]
+)
 def test_lines_of_spectra_come_back(shape: str, widths: tuple[float, float]) -> None:
     pulls = []
     for seed in range(20):

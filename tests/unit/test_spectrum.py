@@ -78,7 +78,7 @@ def test_touchstone(tmp_path: Path) -> None:
     pytest.importorskip("skrf")
     path = write(tmp_path, "# GHz S RI R 50\n4.0 0.5 0.0\n5.0 0.5 0.2\n6.0 0.5 0.4\n", "device.s1p")
     assert reflection(path, [4.5e9, 6e9]) == pytest.approx([0.5 + 0.1j, 0.5 + 0.4j])
-    with pytest.raises(DataError, match="covers 4e\\+09"):
+    with pytest.raises(DataError, match=r"covers 4e\+09"):
         reflection(path, [7e9])
     with pytest.raises(DataError, match="no port 2"):
         reflection(path, [5e9], port=2)
@@ -121,7 +121,7 @@ def test_units_of_spectra() -> None:
 def test_spectra_of_traces_hold_the_power() -> None:
     t, y = made.trace(np.random.default_rng(1), noise=0.0)
     assert psd(t, y).power() == pytest.approx(np.var(y), rel=0.02)
-    with pytest.raises(DataError, match="too short for 1000 Hz; 0.0015 s would do"):
+    with pytest.raises(DataError, match=r"too short for 1000 Hz; 0\.0015 s would do"):
         psd(t, y, 1e3)
 
 
@@ -166,7 +166,7 @@ def test_bandwidth_is_needed_for_levels(tmp_path: Path) -> None:
 def test_no_line_in_noise() -> None:
     rng = np.random.default_rng(0)
     missed = 0
-    for _ in range(20):
+    for _ in range(10):
         try:
             fit_line(Spectrum(F, 1e-18 * rng.gamma(10, 0.1, F.size), averages=10))
             missed += 1
@@ -311,7 +311,7 @@ def test_falling_sweeps_are_turned_round() -> None:
 
 def test_no_resonance_in_noise() -> None:
     rng = np.random.default_rng(0)
-    found = [find_resonance(DiodeSpectrum(X, rng.normal(0, 1e-6, X.size), power=1e-5)).significant for _ in range(25)]
+    found = [find_resonance(DiodeSpectrum(X, rng.normal(0, 1e-6, X.size), power=1e-5)).significant for _ in range(12)]
     assert not any(found)
     with pytest.raises(DataError, match="no resonance in the data: between 4 GHz and 8 GHz"):
         fit_diode([DiodeSpectrum(X, rng.normal(0, 1e-6, X.size), power=1e-5)])
@@ -341,7 +341,9 @@ def test_fit_commands(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
     data = rows("current (mA),frequency (GHz),linewidth (MHz),power (dBm)", table.current * 1e3, table.frequency / 1e9,
                 table.linewidth / 1e6, dbm(table.power))  # fmt: skip
     path, out = write(tmp_path, data, "tuning.csv"), tmp_path / "osc.json"
-    code, text, _ = run(capsys, "fit-oscillator", str(path), "--set", "r_p=60", "--set", "tmr=0.6", "--out", str(out), "--json")
+    code, text, _ = run(
+        capsys, "fit-oscillator", str(path), "--set", "r_p=60", "--set", "tmr=0.6", "--out", str(out), "--json"
+    )
     assert code == 0
     content = json.loads(text)
     assert content["values"]["i_th"] == pytest.approx(1.2e-3, abs=5 * content["stderr"]["i_th"])
