@@ -456,7 +456,7 @@ def _card(
     }
     instance = {p.name for p in base.definition.parameters if p.scope == "instance"}
     automatic = {"noise", "track"}
-    other = f"{'wall velocities do' if table.kind == 'velocity' else 'a loop does'} not show it"
+    other = f"{'wall velocities do' if table.kind == 'velocity' else 'a loop does'} not show it; taken as given"
     left = [n for n in best.values if n not in names and n not in instance | automatic]
     stem = re.sub(r"\W+", "_", Path(table.source).stem).strip("_") or "wall"
     return ParameterSet(

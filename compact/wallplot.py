@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,12 @@ def plot_wall(fit: WallFit, path: str | Path) -> Path:
     lower: Any
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
     response = "A" if table.kind == "loop" else "m/s"
-    x_scale, x_unit = si_scale(float(np.abs(table.drive).max()), UNITS[table.quantity])
+    largest = float(np.abs(table.drive).max())
+    if table.quantity == "density":
+        power = math.floor(math.log10(largest))
+        x_scale, x_unit = 10.0**power, rf"$10^{{{power}}}$ A/m$^2$"
+    else:
+        x_scale, x_unit = si_scale(largest, UNITS[table.quantity])
     y_scale, y_unit = si_scale(float(np.abs(table.response).max()), response)
     order = np.arange(table.drive.size) if table.kind == "loop" else np.argsort(table.drive)
     x = table.drive / x_scale

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from compact.analysis import Op, Tran
+from compact.cards import load_card
 from compact.checks import parity
 from compact.emit import device
 from compact.models import get_model
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
 from compact.physics.domain_wall import UniformWall, drift_velocity
+from compact.qa import run_qa
 from compact.simulators import Simulator, get_simulator
 from compact.waveform import Waveforms
 
@@ -336,3 +338,11 @@ def test_random_landscapes_have_their_strength_and_their_seed() -> None:
     correlation = np.corrcoef(fields)
     assert np.max(np.abs(correlation - np.eye(12))) < 0.95
     assert np.mean(np.abs(correlation - np.eye(12))) < 0.45
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["chanthbouala_2011", "khvalkovskiy_2009_planar", "khvalkovskiy_2009_perpendicular"])
+def test_quality_checks_of_published_cards(name: str, ngspice: Simulator, vacask: Simulator) -> None:
+    done = run_qa(load_card(name), points=20)
+    assert {c.name for c in done} >= {"mobility", "above breakdown", "retention", "same equation"}
+    assert [c for c in done if not c.passed] == []

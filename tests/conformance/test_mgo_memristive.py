@@ -15,6 +15,7 @@ from compact.errors import ParameterError
 from compact.models import get_model
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
+from compact.qa import run_qa
 from compact.simulators import Simulator, get_simulator
 
 HOPPING = {
@@ -176,3 +177,10 @@ def test_opposed_torques_take_both_states_their_stability(engine: str, request: 
     ends = np.array([waves[n][-1] for n in names]).reshape(-1, 2)
     assert ends[0, 0] == pytest.approx(ends[0, 1], abs=1e-3) and abs(ends[0, 0]) < 0.9
     assert np.all(ends[1] < -0.99) and np.all(ends[2] > 0.99) and np.all(ends[3] < -0.99)
+
+
+@pytest.mark.slow
+def test_quality_checks_of_the_published_card(ngspice: Simulator, vacask: Simulator) -> None:
+    done = run_qa(load_card("krzysteczko_2009"), points=20)
+    assert {c.name for c in done} >= {"resistive switching", "barrier, set", "barrier kept, reset", "same equation"}
+    assert [c for c in done if not c.passed] == []
