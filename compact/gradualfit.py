@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import math
@@ -17,7 +18,7 @@ from compact.data import Loop, read_loops
 from compact.errors import DataError
 from compact.fitting import _combine, _name
 from compact.loopfit import fit_shape
-from compact.loopmodel import LoopFit, LoopModel
+from compact.loopmodel import NO_ROLL, LoopFit, LoopModel, Switching, noise_of_points, regions
 from compact.loops import LoopShape, analyse_loop
 from compact.manyfit import DEVICE, Problem, Solution, at_limits, criterion, others_undetermined, solution
 from compact.models import get_model
@@ -132,13 +133,36 @@ def loop_problem(shape: LoopShape) -> LoopModel:
     return problem
 
 
+def _first_look(shape: LoopShape, problem: LoopModel) -> LoopFit:
+    """Fit of a single loop by itself; where that does not converge, what its plateaus show."""
+    with contextlib.suppress(DataError):
+        return fit_shape(shape, problem.model)
+    values = {**problem.fixed, "r_p": shape.median(True), "tmr": shape.median(False) / shape.median(True) - 1}
+    by_voltage = problem.by_voltage
+    switching = {}
+    for to_parallel in (True, False):
+        at = float(np.mean([f.middle for f in shape.flips if f.to_parallel == to_parallel]))
+        current = at / values["r_p"] / (1 + values["tmr"] * to_parallel) if by_voltage else at
+        switching[to_parallel] = Switching(to_parallel, "gradual", at, at, current, current, 0.2 * at)
+    fraction = (1 + shape.state) / 2
+    own = {"r_p": values["r_p"], "tmr": values["tmr"], "roll": NO_ROLL, "drift": 0.0, "offset": 0.0}
+    own |= dict.fromkeys(("slope_p", "slope_ap", "tmr_slope", "g_slope", "g_curv"), 0.0)
+    values["v_h"] = NO_ROLL**-0.5
+    return LoopFit(
+        shape=shape, values=values, stderr={}, correlations={}, switching=switching,
+        undetermined=dict.fromkeys(BIAS, "held fixed in the fit"), nuisance={"drift": (0.0, 0.0)},
+        curve=problem.curve(own, fraction), fraction=fraction, region=regions(problem, fraction),
+        used=np.ones(len(fraction), dtype=bool), sigma=noise_of_points(problem, shape.plateau, shape.state), quality={},
+    )  # fmt: skip
+
+
 class _Part:
     """A loop within a fit: what is known of its instrument, and its curve."""
 
     def __init__(self, loop: Loop):
         self.shape = analyse_loop(loop)
-        self.first = fit_shape(self.shape, get_model("mtj"))
         self.problem = loop_problem(self.shape)
+        self.first = _first_look(self.shape, self.problem)
         self.drive, self.by_voltage = self.shape.drive, self.problem.by_voltage
         self.width = loop.pulse_width or DEFAULT_WIDTH
         found = self.first

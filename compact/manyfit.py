@@ -170,7 +170,6 @@ class Problem:
             bounds=(np.concatenate([low, -free]), np.concatenate([high, free])), x_scale="jac",
         )  # fmt: skip
         result.fun, result.jac = result.fun[: -len(DIRECTIONS)], result.jac[: -len(DIRECTIONS)]
-        result.cost = 0.5 * float(np.sum(result.fun**2))
         return result
 
 
@@ -219,6 +218,11 @@ def solution(problem: Problem, result: Any) -> Solution:
     n, k = len(result.fun), len(result.x)
     if n <= k:
         raise DataError(f"{n} points do not determine {k} parameters")
+    if np.any(problem.beyond(device) > PENALTY * EASIEST / 4):
+        raise DataError(
+            "the fit ends at a distribution of switching currents that reaches zero current; hold a skew or delta, or "
+            "give data that saturate both ways"
+        )
     norm = np.linalg.norm(result.jac, axis=0)
     if np.any(norm == 0):
         flat = [*names, *(m for p in problem.parts for m in p.free)][int(np.argmin(norm))]
