@@ -348,16 +348,16 @@ def check_below(model: str, waves: Waveforms, oscillator: AutoOscillator, i: flo
 
 
 def test_linewidth_and_power_below_threshold(vacask: Simulator) -> None:
-    check_all_below(vacask, 8e-6)
+    check_all_below(vacask, 8e-6, 4)
 
 
 @pytest.mark.slow
 def test_linewidth_and_power_below_threshold_in_ngspice(ngspice: Simulator) -> None:
-    check_all_below(ngspice, 4e-6)
+    check_all_below(ngspice, 2e-6, 16)
 
 
-def check_all_below(simulator: Simulator, stop: float) -> None:
-    i, count = 0.5e-3, 4
+def check_all_below(simulator: Simulator, stop: float, count: int) -> None:
+    i = 0.5e-3
     oscillator = AutoOscillator.from_card(card_of("auto_oscillator_envelope"))
     waves = noisy("auto_oscillator_envelope", simulator, i, stop, count)
     check_below("auto_oscillator_envelope", waves, oscillator, i, count, float(oscillator.f_i * i))
@@ -406,7 +406,7 @@ def _noise_parity(card: ParameterSet, simulator: Simulator) -> float:
 
 @pytest.mark.slow
 def test_linewidth_above_threshold_of_the_carrier(vacask: Simulator) -> None:
-    changes = {"f_0": 4e8}
+    changes = {"f_0": 4e8, "torque_ip": 0.0}  # a constant torque moves the centre, and the phase about it wobbles
     oscillator = dataclasses.replace(AutoOscillator.from_card(card_of("auto_oscillator", **changes)))
     waves = noisy("auto_oscillator", vacask, 2e-3, 6e-6, 2, **changes)
     assert check_linewidth_above("auto_oscillator", waves, oscillator, 2e-3, 2) < 0.12
