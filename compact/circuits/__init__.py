@@ -11,6 +11,7 @@ from compact.circuits.cam import Cam
 from compact.circuits.cell_1t1mtj import Cell1T1Mtj
 from compact.circuits.cmos_adder import CmosAdder
 from compact.circuits.current_sense import CurrentSense
+from compact.circuits.fpga_tile import FpgaTile
 from compact.circuits.lut import Lut
 from compact.circuits.mram import Mram
 from compact.circuits.nv_adder import NvAdder
@@ -42,6 +43,7 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             Lut(),
             Nvff(),
             PowerGate(),
+            FpgaTile(),
             Trng(),
             Pbit(),
         )

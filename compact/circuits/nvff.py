@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Nvff"]
 
 PASS = 2.0
-"""Width of the transistors that write the slave latch, over that of the latch's pMOS, which they must overpower."""
+"""Width of the transistors that write a latch, over that of its pMOS, which they must overpower."""
 
 
 class Nvff(Circuit):
@@ -53,7 +53,7 @@ class Nvff(Circuit):
     )
     settings = (
         *SETTINGS,
-        Setting("w_pass", None, "m", "transistors that write the slave latch (derived: twice w_p)", 1e-8, 1e-3),
+        Setting("w_pass", None, "m", "transistors that write the latches (derived: twice w_p)", 1e-8, 1e-3),
         Setting("w_gate", None, "m", "power switch, where one is used (derived: write current)", 1e-8, 1e-2),
         Setting("c_load", 1e-15, "F", "load of each output", 0, 1e-9),
         Setting("t_clk", 4e-9, "s", "clock period", 1e-10, 1e-3),
