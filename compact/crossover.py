@@ -147,7 +147,7 @@ def plot_comparison(comparison: Comparison, idle: list[float], path: str | Path)
     from compact.units import format_si
     from compact.waveplot import COLOURS
 
-    figure = Figure(figsize=(6.4, 4.2), dpi=130, layout="constrained")
+    figure = Figure(figsize=(8.4, 4.2), dpi=130, layout="constrained")
     axes = figure.subplots()
     activity = np.geomspace(1e-4, 1, 200)
     axes.loglog(
@@ -164,7 +164,7 @@ def plot_comparison(comparison: Comparison, idle: list[float], path: str | Path)
     axes.set_ylabel("energy per operation (fJ)")
     axes.set_title(f"full adders in {comparison.technology}, {comparison.simulator}", fontsize=10)
     axes.grid(alpha=0.3, which="both", lw=0.4)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     with staged(path) as part:
         figure.savefig(part, metadata={"Date": None} if Path(path).suffix.lower() == ".svg" else None)
     return Path(path)

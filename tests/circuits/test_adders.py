@@ -1,5 +1,7 @@
 """Full adders: all rows, energy as charge times voltage, and the crossover of logic in memory and CMOS."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from compact.cards import load_card
 from compact.circuits import get_circuit
 from compact.circuits.base import Junction
 from compact.circuits.nv_adder import series_voltage
+from compact.cli import run as command
 from compact.crossover import Comparison, compare
 from compact.errors import CircuitError
 from compact.runs import simulate
@@ -107,3 +110,21 @@ def test_comparison_as_a_whole(ngspice, card, tmp_path):
     result, nv, cmos = compare(card)
     assert nv.passed and cmos.passed
     assert 1e-7 < result.idle_time(0.0) < result.idle_time(1.0) < 1e-1
+
+
+def test_command(ngspice, tmp_path, capsys):
+    plot = tmp_path / "crossover.png"
+    assert (
+        run(["crossover", "garcia_redondo_2021", "-s", "ngspice", "--idle", "0,100u", "--plot", str(plot), "--json"])
+        == 0
+    )
+    told = json.loads(capsys.readouterr().out)
+    assert told["crossover"][0] < 0 < told["crossover"][1] < 1 and told["simulator"] == "ngspice"
+    assert plot.stat().st_size > 10_000
+    for wrong, words in (
+        (["--activity", "2"], "must lie in 0 ... 1"),
+        (["--plot", "x.bmp"], "plot format"),
+        (["-t", "genric"], "did you mean 'generic'"),
+    ):
+        assert command(["crossover", "garcia_redondo_2021", *wrong]) == 2
+        assert words in capsys.readouterr().err

@@ -1,10 +1,13 @@
 """Sense amplifiers: they read both bits, simulators agree, and the TMR that each needs follows from its mismatch."""
 
+import json
+
 import pytest
 
 from compact.cards import load_card
 from compact.circuits import CIRCUITS, get_circuit
 from compact.circuits.sense import SenseAmplifier
+from compact.cli import run as command
 from compact.errors import CircuitError
 from compact.margin import critical_tmr, decisions
 from compact.runs import simulate
@@ -147,3 +150,13 @@ def test_wrong_use(card, settings, words):
 def test_time_to_settle_must_leave_time_to_decide(card):
     with pytest.raises(CircuitError, match="t_settle"):
         get_circuit("strongarm").build(card, "generic", t_settle=2e-9, t_sense=1e-9)
+
+
+def test_command(ngspice, capsys):
+    options = ["-a", "pcsa", "-s", "ngspice", "--vth", "20m", "--resistance", "0.05", "--json"]
+    assert command(["margin", "garcia_redondo_2021", *options]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["margins"]
+    assert found["amplifier"] == "pcsa" and 0.1 < found["tmr"] < 0.5
+    for wrong, words in ((["-a", "pcas"], "did you mean 'pcsa'"), (["--vth", "x"], "--vth")):
+        assert command(["margin", "garcia_redondo_2021", *wrong]) == 2
+        assert words in capsys.readouterr().err
