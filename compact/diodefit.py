@@ -400,7 +400,7 @@ class _Work:
                 else:
                     declared, unit = self.base.definition.parameter(key), self.units.get(key, 1.0)
                     parameters.add(key, value / unit, min=declared.low / unit, max=declared.high / unit)
-            trial = lmfit.minimize(residual, parameters, method="least_squares", max_nfev=80, x_scale="jac")
+            trial = lmfit.minimize(residual, parameters, method="least_squares", max_nfev=800, x_scale="jac")
             if best is None or trial.chisqr < best.chisqr * (1 - 1e-9):
                 best = trial
             count = sum(s.x.size for s in self.spectra)

@@ -454,7 +454,7 @@ def _solve(
             if sum(int(u.sum()) for u in used) < len(names) + 1:
                 used = every
             trial = lmfit.minimize(
-                first_look, parameters, args=(used,), method="least_squares", max_nfev=80, x_scale="jac"
+                first_look, parameters, args=(used,), method="least_squares", max_nfev=200, x_scale="jac"
             )  # fmt: skip
             # Points left out must not make a start look good.
             count = sum(int(u.sum()) for u in used)
@@ -474,7 +474,7 @@ def _solve(
                 free = max(count - len(names) * count / max(sum(int(u.sum()) for u in used), 1), 1.0)
                 sigma[kind] *= math.sqrt(max(float(np.sum(np.concatenate(mine) ** 2)) / free, 1e-12))
         result = lmfit.minimize(
-            residual, result.params, args=(used,), method="least_squares", max_nfev=60, x_scale="jac",
+            residual, result.params, args=(used,), method="least_squares", max_nfev=600, x_scale="jac",
             xtol=1e-6, ftol=1e-6,
         )  # fmt: skip
     return result, used
@@ -500,7 +500,14 @@ def relative_errors(result: Any, scales: Mapping[str, float]) -> dict[str, float
         Of the method least_squares.
     scales : mapping of str to float
         Size of each parameter, in its own unit.
+
+    Raises
+    ------
+    DataError
+        If the fit was given up.
     """
+    if not hasattr(result, "jac"):
+        raise DataError(f"the fit does not settle within {result.nfev} trials; hold a parameter, or give better starts")
     excess = math.sqrt(max(result.redchi, 1.0))
     size = np.array([scales[n] for n in result.var_names])
     _, singular, rows = np.linalg.svd(np.nan_to_num(result.jac) * size, full_matrices=False)
