@@ -114,7 +114,11 @@ class Problem:
         return own[0], [x * p.scale for x, p in zip(own[1:], self.parts, strict=True)]
 
     def fractions(self, device: FloatArray) -> list[FloatArray]:
-        junction = PulsedJunction(self.base | self.transform.outside(device), self.reach, self.by_voltage)
+        values = self.base | self.transform.outside(device)
+        for way, x in zip(DIRECTIONS, self.least(values), strict=True):
+            if x < 1.2 * EASIEST:  # as wide as is allowed; the penalty leads back
+                values[f"width_{way}"] *= (1 - 1.2 * EASIEST) / (1 - x)
+        junction = PulsedJunction(values, self.reach, self.by_voltage)
         return [p.fraction(junction) for p in self.parts]
 
     def residual(self, point: FloatArray) -> FloatArray:
@@ -122,11 +126,14 @@ class Problem:
         left = [p.left(f, x) for p, f, x in zip(self.parts, self.fractions(device), own, strict=True)]
         return np.concatenate([*left, self.beyond(device)])
 
+    def least(self, values: Mapping[str, float]) -> FloatArray:
+        """Switching current of the easiest domains over the median, for each direction."""
+        return np.array(get_model("multidomain").evaluate([f"x0_{way}" for way in DIRECTIONS], values))
+
     def beyond(self, device: FloatArray) -> FloatArray:
         """Penalty on distributions that reach zero current, which the model does not allow; shape (2,)."""
-        values = self.base | self.transform.outside(device)
-        least = get_model("multidomain").evaluate([f"x0_{way}" for way in DIRECTIONS], values)
-        return np.array([PENALTY * max(1.5 * EASIEST - float(x), 0.0) for x in least])
+        least = self.least(self.base | self.transform.outside(device))
+        return np.asarray(PENALTY * np.maximum(1.5 * EASIEST - least, 0.0))
 
     def jacobian(self, point: FloatArray) -> FloatArray:
         """Central differences; what belongs to one measurement moves that alone."""
@@ -218,7 +225,7 @@ def solution(problem: Problem, result: Any) -> Solution:
     n, k = len(result.fun), len(result.x)
     if n <= k:
         raise DataError(f"{n} points do not determine {k} parameters")
-    if np.any(problem.beyond(device) > PENALTY * EASIEST / 4):
+    if np.any(problem.least(problem.base | values) < 1.2 * EASIEST):
         raise DataError(
             "the fit ends at a distribution of switching currents that reaches zero current; hold a skew or delta, or "
             "give data that saturate both ways"

@@ -11,7 +11,7 @@ as in a Preisach model whose elements relax: the state never leaves its two bran
 the more the longer and the more numerous they are, and retention follows delta. The current that acts on a domain is
 that through itself: what the whole junction would carry, were all of it in the state that the domain is in. Hard
 domains are hard both ways. Switching is smooth, by thermal rounding, where delta width is less than the number of
-classes; beyond that the classes show as steps.
+classes; beyond that, and at the very ends of a loop, the classes show as steps.
 
 Relaxing elements: Y. Estrin et al., J. Phys.: Condens. Matter 1, 4845 (1989); rates: W. F. Brown, Phys. Rev. 130, 1677
 (1963), b = 2; many-domain synapses: S. Lequeux et al., Sci. Rep. 6, 31510 (2016).

@@ -62,7 +62,7 @@ def test_loops_that_cannot_be_fitted() -> None:
     half = np.linspace(0, 1e-3, 20)
     sweep = np.concatenate((half, half[::-1], -half, -half[::-1]))
     flat = Loop(current=sweep, resistance=1000 + np.arange(80) * 1e-3, pulse_width=1e-3)
-    with pytest.raises(DataError, match="only one branch|no hysteresis"):
+    with pytest.raises(DataError, match=r"only one branch|no hysteresis"):
         fit_gradual(flat)
     with pytest.raises(DataError, match="no loop was given"):
         fit_gradual([])
