@@ -16,6 +16,7 @@ __all__ = ["rows"]
 CIRCUITS: tuple[tuple[str, dict[str, float]], ...] = (
     ("pcsa", {}),
     ("array_1t1mtj", {"rows": 16, "columns": 16}),
+    ("lut", {"k": 6, "write": 0, "t_off": 0}),
 )
 
 
