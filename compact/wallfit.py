@@ -38,6 +38,8 @@ VAGUE = 0.5
 """Relative standard error from which on a parameter counts as not determined."""
 SEEN = 9.0
 """Fall of chi squared, in units of the variance, from which on breakdown counts as seen: three standard errors."""
+FINER = 4
+"""Steps of the wall between two points of a loop."""
 STOPPED = 0.02
 """Velocity over the largest one below which a driven wall counts as pinned."""
 
@@ -99,16 +101,23 @@ def loop_current(card: ParameterSet, time: ArrayLike, volts: ArrayLike, temperat
         Temperature [degC].
     """
     t, bias = np.asarray(time, dtype=float), np.asarray(volts, dtype=float)
-    point = _at(card, temperature) | {"v_fl_rl": bias}
+    # The wall moves on between the data, of which there may be few.
+    fine = np.interp(np.arange((t.size - 1) * FINER + 1) / FINER, np.arange(t.size), t)
+    point = _at(card, temperature) | {"v_fl_rl": np.interp(fine, t, bias)}
     names = ["field_like", "torque", "h_k_t", "p_z"]
     field_like, torque, h_k, p_z = card.definition.evaluate(names, point | {"z": 0.0})
     wall, v = UniformWall.from_card(card, temperature), card.values
-    speed = wall.velocity(v["h_axis"] + field_like * h_k * p_z, 0.0, torque * h_k * p_z, v["h_wave"])
-    steps = np.diff(t) * (speed[1:] + speed[:-1]) / v["length"]
+    push = v["h_axis"] + field_like * h_k * p_z
+    speed = wall.velocity(push, 0.0, torque * h_k * p_z, v["h_wave"])
+    steps = np.diff(fine) * (speed[1:] + speed[:-1]) / v["length"]
+    # Where the field of an end, h_end r^2 at r - 1 wall widths beyond it, balances the push.
+    span = 2 * v["wall_width"] / v["length"]
+    right, left = (1 - span * (1 - np.sqrt(np.maximum(sign * push, 0) / v["h_end"])) for sign in (1, -1))
     places = [v["state"]]
-    for step in steps.tolist():
-        places.append(min(max(places[-1] + step, -1.0), 1.0))
-    return np.asarray(card.definition.evaluate("i", point | {"z": np.array(places)}))
+    for step, most, least in zip(steps.tolist(), right[1:].tolist(), (-left[1:]).tolist(), strict=True):
+        places.append(min(max(places[-1] + step, least), most))
+    at_data = _at(card, temperature) | {"v_fl_rl": bias, "z": np.array(places[::FINER])}
+    return np.asarray(card.definition.evaluate("i", at_data))
 
 
 # ------------------------------------------------------------------------------------------------ fit
