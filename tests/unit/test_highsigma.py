@@ -64,9 +64,16 @@ def test_curved_border():
     def fails(u):
         return 1 + u @ gradient + ((u @ curvature) * u).sum(axis=1) < 0
 
-    found = [importance_sampling(fails, d, seed=seed) for seed in range(30)]
+    found, refused = [], 0
+    for seed in range(30):
+        try:
+            found.append(importance_sampling(fails, d, seed=seed))
+        except StatisticsError as error:  # rather no figure than one that rests on a handful of samples
+            assert "effective failures" in str(error)
+            refused += 1
+    assert refused <= 2
     held = sum(f.interval[0] <= expected <= f.interval[1] for f in found)
-    assert held >= 30 * 0.95 - 4 * np.sqrt(30 * 0.95 * 0.05)
+    assert held >= len(found) * 0.95 - 4 * np.sqrt(len(found) * 0.95 * 0.05)
 
 
 def test_a_second_way_to_fail_is_noticed():
