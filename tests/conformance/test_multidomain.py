@@ -122,7 +122,7 @@ def test_longer_pulses_switch_more() -> None:
 
 
 def test_loops_are_smooth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No steps of single classes: the slope of a fine sweep rises to one peak and falls; the outermost classes stand apart."""
+    """No steps of single classes: the slope of a fine sweep has one peak; the outermost classes stand apart."""
     monkeypatch.setattr("compact.pulsed.GRID", 8001)  # the table must not add ripple of its own
     drive = np.linspace(0, 0.6, 601)
     junction = PulsedJunction(CARD.values, 0.6, by_voltage=True)
