@@ -115,7 +115,9 @@ def test_comparison_as_a_whole(ngspice, card, tmp_path):
 def test_command(ngspice, tmp_path, capsys):
     plot = tmp_path / "crossover.png"
     assert (
-        run(["crossover", "garcia_redondo_2021", "-s", "ngspice", "--idle", "0,100u", "--plot", str(plot), "--json"])
+        command(
+            ["crossover", "garcia_redondo_2021", "-s", "ngspice", "--idle", "0,100u", "--plot", str(plot), "--json"]
+        )
         == 0
     )
     told = json.loads(capsys.readouterr().out)

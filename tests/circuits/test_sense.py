@@ -127,11 +127,11 @@ def test_references_need_more_tmr_than_complements(ngspice, card):
 
 @pytest.mark.slow
 def test_trend_with_supply_and_temperature(ngspice, card):
-    """Heat takes TMR from the junctions, so that more of it must be there at 27 degC."""
+    """Heat takes TMR from the junctions, so more of it must be there at 27 degC; a higher supply helps this amplifier."""
     by_heat = [critical_tmr("pcsa", card, temperature=t).tmr for t in (-40.0, 27.0, 125.0)]
     by_supply = [critical_tmr("pcsa", card, vdd=v).tmr for v in (1.0, 1.2, 1.4)]
-    assert len({round(x, 2) for x in by_supply}) == 3
-    assert all(0.05 < x < 1.5 for x in (*by_heat, *by_supply))
+    assert by_heat[0] < by_heat[1] < by_heat[2] < 2 * by_heat[0]
+    assert by_supply[0] > by_supply[1] >= by_supply[2] > 0.5 * by_supply[0]
 
 
 @pytest.mark.parametrize(
