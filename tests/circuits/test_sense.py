@@ -127,7 +127,7 @@ def test_references_need_more_tmr_than_complements(ngspice, card):
 
 @pytest.mark.slow
 def test_trend_with_supply_and_temperature(ngspice, card):
-    """Heat takes TMR from the junctions, so more of it must be there at 27 degC; a higher supply helps this amplifier."""
+    """Heat takes TMR from the junctions, so more must be there at 27 degC; more supply helps this one."""
     by_heat = [critical_tmr("pcsa", card, temperature=t).tmr for t in (-40.0, 27.0, 125.0)]
     by_supply = [critical_tmr("pcsa", card, vdd=v).tmr for v in (1.0, 1.2, 1.4)]
     assert by_heat[0] < by_heat[1] < by_heat[2] < 2 * by_heat[0]
