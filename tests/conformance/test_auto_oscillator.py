@@ -299,7 +299,7 @@ def noisy(
     for k in range(count):
         netlist.add_text(f"I{k} 0 n{k} dc {i!r}\n" + instance(str(k), model, f"n{k}", f"p_0={p_0!r} seed={k + 3}"))
     save = saved(model, *map(str, range(count)))
-    return simulator.run(netlist, Tran(step=step, stop=stop), save=save, timeout=300)
+    return simulator.run(netlist, Tran(step=step, stop=stop), save=save, timeout=1200)
 
 
 def check_linewidth_above(model: str, waves: Waveforms, oscillator: AutoOscillator, i: float, count: int) -> float:
@@ -416,7 +416,7 @@ def test_linewidth_above_threshold_of_the_carrier(vacask: Simulator) -> None:
 def test_linewidth_in_the_reference() -> None:
     i, count = 2e-3, 1
     oscillator = AutoOscillator.from_card(card_of("auto_oscillator_envelope"))
-    waves = noisy("auto_oscillator_envelope", get_simulator("reference"), i, 3e-6, count)
+    waves = noisy("auto_oscillator_envelope", get_simulator("reference"), i, 1e-6, count)
     check_linewidth_above("auto_oscillator_envelope", waves, oscillator, i, count)
 
 
