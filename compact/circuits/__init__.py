@@ -20,6 +20,10 @@ from compact.circuits.pbit import Pbit
 from compact.circuits.pcsa import Pcsa
 from compact.circuits.power_gate import PowerGate
 from compact.circuits.spcsa import Spcsa
+from compact.circuits.sto_bias_tee import StoBiasTee
+from compact.circuits.sto_coupled import StoCoupled
+from compact.circuits.sto_fm import StoFm
+from compact.circuits.sto_lock import StoLock
 from compact.circuits.strongarm import Strongarm
 from compact.circuits.trng import Trng
 from compact.errors import CircuitError, unknown
@@ -46,6 +50,10 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             FpgaTile(),
             Trng(),
             Pbit(),
+            StoBiasTee(),
+            StoFm(),
+            StoLock(),
+            StoCoupled(),
         )
     }
 )
