@@ -64,7 +64,7 @@ AMPLITUDE = (
     Parameter("f_0", 5e9, "Hz", "frequency at vanishing power and current", 1e3, 1e13),
     Parameter("gamma_g", 2e8, "1/s", "rate at which the amplitude falls without current", 1, 1e13),
     Parameter("i_th", 1e-3, "A", "threshold current; its sign is that of the currents that excite", -10, 10),
-    Parameter("q_damping", 1.0, "1", "nonlinear damping Q, rise of the damping rate with the power", -0.5, 1e3),
+    Parameter("q_damping", 1.0, "1", "nonlinear damping Q, rise of the damping rate with the power", -0.9, 1e3),
     Parameter("n_shift", 0.0, "Hz", "nonlinear shift N/2 pi, rise of the frequency with the power", -1e13, 1e13),
     Parameter("f_i", 0.0, "Hz/A", "rise of the frequency with the current", -1e16, 1e16),
     Parameter("torque_ip", 1e11, "1/(A*s)", "drive of the amplitude by the current, in-plane torque", -1e18, 1e18),

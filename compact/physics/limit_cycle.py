@@ -267,7 +267,7 @@ def _fundamental(time: FloatArray, cosine: FloatArray, near: float) -> tuple[flo
     return float(best.x), float(sizes[0]), float(found[0]), float(np.hypot.reduce(sizes[1:]) / max(sizes[0], 1e-30))
 
 
-def project(zeta: Sequence[float], power: Sequence[float], least_q: float = -0.5) -> tuple[float, float]:
+def project(zeta: Sequence[float], power: Sequence[float], least_q: float = -0.9) -> tuple[float, float]:
     """Scale and Q for which scale (zeta - 1)/(zeta + Q) comes nearest to a power, by relative deviation.
 
     Parameters
