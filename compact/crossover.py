@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
-from numpy.typing import ArrayLike, NDArray
 
 from compact import asked
 from compact.errors import SimulationError
 from compact.terminal import Terminal, WrongUse
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
     from compact.parameters import ParameterSet
     from compact.runs import Run
 
@@ -52,12 +52,16 @@ class Comparison:
     technology: str = ""
     simulator: str = ""
 
-    def non_volatile(self, activity: ArrayLike) -> NDArray[np.float64]:
+    def non_volatile(self, activity: ArrayLike) -> NDArray[Any]:
         """Energy per operation of the non-volatile adder [J]."""
+        import numpy as np
+
         return self.nv_operation + np.asarray(activity, float) * self.nv_write
 
-    def cmos(self, activity: ArrayLike, idle: ArrayLike = 0.0) -> NDArray[np.float64]:
+    def cmos(self, activity: ArrayLike, idle: ArrayLike = 0.0) -> NDArray[Any]:
         """Energy per operation of the CMOS adder [J], with an idle time [s] after each."""
+        import numpy as np
+
         waiting = np.asarray(idle, float) * self.cmos_standby
         return self.cmos_operation + np.asarray(activity, float) * self.cmos_write + waiting
 
@@ -141,6 +145,7 @@ def plot_comparison(comparison: Comparison, idle: list[float], path: str | Path)
     path : str or pathlib.Path
         File to write: .png, .svg or .pdf.
     """
+    import numpy as np
     from matplotlib.figure import Figure
 
     from compact.files import staged
