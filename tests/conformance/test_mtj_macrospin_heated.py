@@ -1,4 +1,4 @@
-"""The macrospin that heats itself: parity, what it is when cold, the temperature it reaches, writing that takes the heat."""
+"""The macrospin that heats itself: parity, cold and warm limits, the temperature it reaches, writing that takes heat."""
 
 from __future__ import annotations
 
