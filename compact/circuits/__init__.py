@@ -10,6 +10,7 @@ from compact.circuits.base import Circuit, Setting, Testbench
 from compact.circuits.cam import Cam
 from compact.circuits.cell_1t1mtj import Cell1T1Mtj
 from compact.circuits.cmos_adder import CmosAdder
+from compact.circuits.crossbar import Crossbar
 from compact.circuits.current_sense import CurrentSense
 from compact.circuits.fpga_tile import FpgaTile
 from compact.circuits.lut import Lut
@@ -50,6 +51,7 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             FpgaTile(),
             Trng(),
             Pbit(),
+            Crossbar(),
             StoBiasTee(),
             StoFm(),
             StoLock(),

@@ -10,6 +10,7 @@ from compact.models.domain_wall import DomainWall, DomainWallTrack
 from compact.models.mgo_memristive import MgoMemristive
 from compact.models.mtj import Mtj
 from compact.models.mtj_heated import MtjHeated, MtjMacrospinHeated
+from compact.models.mtj_held import MtjHeld
 from compact.models.mtj_macrospin import MtjMacrospin, MtjSot
 from compact.models.multidomain import Multidomain
 from compact.models.telegraph import Telegraph
@@ -27,6 +28,7 @@ MODELS: tuple[Model, ...] = (
     DomainWallTrack(),
     MgoMemristive(),
     Multidomain(),
+    MtjHeld(),
     AutoOscillator(),
     AutoOscillatorLine(),
     AutoOscillatorEnvelope(),
