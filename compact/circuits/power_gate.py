@@ -89,9 +89,9 @@ class PowerGate(Circuit):
         circuit.X("sram", "sram_lut", "ycmos", *outer, *ground, "cmos", "cmos", "cmos", circuit.gnd)
         for cell, bit in enumerate(table):
             high = on * int(bit)
-            netlist.nodesets |= {f"xsram.cell{cell}": high, f"xsram.cell{cell}_n": on - high}
+            netlist.initial |= {f"xsram.cell{cell}": high, f"xsram.cell{cell}_n": on - high}
         netlist.nodesets |= {"y": 0.0, "yb": on, "vv": on}
-        netlist.options |= FAST
+        netlist.options |= FAST | {"vacask:abstol": 1e-11}  # with the default it finds no operating point in sky130
         step = s["t_sense"] / 10
         largest = max(step, min((s["t_off"] + s["t_idle"]) / 50, LONGEST_STEP * edge))
         save = ("sen", "sleep", "vv", "xlut.q", "xlut.qb", "y", "ycmos", "i(vdd)", "i(vcmos)", "i(vsleep)")
