@@ -40,7 +40,6 @@ SEPARATE = 1.5
 DEFAULT_WIDTH = 1.0
 """Pulse width where none is known [s]."""
 ONE_WIDTH = "loops at one pulse width tell it from the critical currents only together; give loops at two or more"
-NO_FIELD = "the loops are described as well without it"
 GOOD = 1.3
 """Reduced chi squared up to which one start of a fit is enough."""
 ROUNDS = 2
@@ -306,28 +305,31 @@ def _read(loops: Loop | str | Path | Iterable[Loop | str | Path]) -> list[Loop]:
 def _choose(
     parts: Sequence[_Part], base: Mapping[str, float], given: Mapping[str, float], several: bool
 ) -> tuple[dict[str, float], Problem, Any]:
-    """Fit with and without a stray field, with equal and growing barriers, and take what the data support."""
+    """Fit with equal and with growing barriers of the domains, and take what the data support."""
     always = tuple(n for n in DEVICE if n not in given and n not in ("delta", "h_bias"))
     extra = tuple(n for n in ("delta", "h_bias") if several and n not in given)
     powers = [base["barrier_power"]] if not several or "barrier_power" in given else [1.0, 0.0]
     best: tuple[float, dict[str, float], Problem, Any] | None = None
     start = {**_start(parts, base, several and "delta" not in given), **{n: v for n, v in given.items() if n in DEVICE}}
     for power in powers:
-        for names in [always + extra] if "h_bias" not in extra else [always + extra, always + extra[:-1]]:
-            values = {**base, **_conduction(parts), "barrier_power": power}
-            begin = start if best is None else {**start, **best[2].transform.outside(best[2].split(best[3].x)[0])}
-            if "h_bias" not in names:
-                begin = {**begin, "h_bias": base["h_bias"]}
-            trials = [_converge(parts, values, begin, names)]
-            if best is None and trials[0][1].cost > GOOD * len(trials[0][1].fun) / 2:
-                # A second way down: transitions as they look, without a tail.
-                wide = {n: min(2 * begin[n], 0.4) for n in names if n.startswith("width")}
-                straight = {n: 0.0 for n in names if n.startswith("skew")}
-                trials.append(_converge(parts, values, {**begin, **wide, **straight}, names))
+        names = always + extra
+        values = {**base, **_conduction(parts), "barrier_power": power}
+        begin = start if best is None else {**start, **best[2].transform.outside(best[2].split(best[3].x)[0])}
+        trials = [_converge(parts, values, begin, names)]
+        # Further ways down: transitions as they look, without a tail; then from where that led, with moderate ones.
+        for factor, width, skew in ((2.0, None, 0.0), (1.0, 0.12, -0.3)):
             problem, result = min(trials, key=lambda trial: trial[1].cost)
-            score = criterion(result)
-            if best is None or score < best[0] - 1e-9:
-                best = (score, {"barrier_power": power}, problem, result)
+            if best is not None or result.cost <= GOOD * len(result.fun) / 2:
+                break
+            if width is not None:
+                begin = {**begin, **problem.transform.outside(problem.split(result.x)[0])}
+            tails = {n: min(factor * begin[n], 0.4) if width is None else width for n in names if n.startswith("width")}
+            tails |= {n: skew for n in names if n.startswith("skew")}
+            trials.append(_converge(parts, values, {**begin, **tails}, names))
+        problem, result = min(trials, key=lambda trial: trial[1].cost)
+        score = criterion(result)
+        if best is None or score < best[0] - 1e-9:
+            best = (score, {"barrier_power": power}, problem, result)
     assert best is not None
     return best[1], best[2], best[3]
 
@@ -382,7 +384,7 @@ def _card(
         conduction["g_curv"] = conduction["g_slope"] ** 2 / 3.8
     for parameter in ("delta", "h_bias"):
         if parameter not in problem.transform.names and parameter not in given:
-            undetermined[parameter] = NO_FIELD if several else ONE_WIDTH
+            undetermined[parameter] = ONE_WIDTH
     undetermined |= others_undetermined({*stderr, *given, *undetermined, *chosen})
     loops = [p.shape.loop for p in parts]
     left = np.split(result.fun, np.cumsum([len(p.sigma) for p in parts])[:-1])

@@ -117,7 +117,10 @@ class Multidomain(Model):
         yield Let("settle", SETTLE * q.tau_0, "s", "time unit of the states")
 
         z = [getattr(q, s.name) for s in self.states]
-        yield Let("cosine", sp.Add(*z) / CLASSES, "1", "mean cosine of all domains", node=True)
+        yield Let("mean", sp.Add(*z) / CLASSES, "1", "mean of the states", node=True)
+        # The equations keep it within +-1; where an integrator overshoots, the junction stays on its branch.
+        bounded = (sp.Abs(q.mean + 1) - sp.Abs(q.mean - 1)) / 2
+        yield Let("cosine", bounded, "1", "mean cosine of all domains", node=True)
         yield from conduction(q, q.cosine)
         i_ap = q.rise * (q.v - q.tmr_t * q.v * q.fall) / q.r_p_t
         yield Let("drive_ap2p", i_ap / (q.ic_ap2p * q.ic_t) + q.h_bias, "1", "drive on antiparallel domains", node=True)

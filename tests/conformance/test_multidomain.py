@@ -32,13 +32,13 @@ STATES = [f"xm.z{k}" for k in range(CLASSES)]
 
 
 def random_card(rng: np.random.Generator, name: str) -> ParameterSet:
-    g_curv, v_h = rng.uniform(0.1, 3.0), rng.uniform(0.3, 2.0)
+    g_curv, v_h, r_p = rng.uniform(0.1, 3.0), rng.uniform(0.3, 2.0), 10 ** rng.uniform(1, 5)
     return ParameterSet(
         "multidomain", name,
         dict(
-            r_p=10 ** rng.uniform(1, 5), tmr=rng.uniform(0.02, 3.0), v_h=v_h, tmr_slope=rng.uniform(-0.5, 0.5) / v_h,
-            g_slope=rng.uniform(-0.3, 0.3) * np.sqrt(g_curv), g_curv=g_curv, ic_p2ap=10 ** rng.uniform(-6, -3),
-            ic_ap2p=10 ** rng.uniform(-6, -3), width_p2ap=rng.uniform(0.02, 0.3), width_ap2p=rng.uniform(0.02, 0.3),
+            r_p=r_p, tmr=rng.uniform(0.02, 3.0), v_h=v_h, tmr_slope=rng.uniform(-0.5, 0.5) / v_h,
+            g_slope=rng.uniform(-0.3, 0.3) * np.sqrt(g_curv), g_curv=g_curv, ic_p2ap=rng.uniform(0.02, 0.3) / r_p,
+            ic_ap2p=rng.uniform(0.02, 0.3) / r_p, width_p2ap=rng.uniform(0.02, 0.3), width_ap2p=rng.uniform(0.02, 0.3),
             skew_p2ap=rng.uniform(-1, 0.2), skew_ap2p=rng.uniform(-1, 0.2), delta=rng.uniform(10, 60),
             barrier_power=rng.uniform(0, 2), exponent=rng.uniform(1, 2), h_bias=rng.uniform(-0.3, 0.3),
         ),
@@ -202,8 +202,8 @@ def test_stays_within_its_branches(count: int, simulator: Simulator) -> None:
         + np.sum(np.abs(np.diff(np.sign(waves["in"] + 0.2))) > 0)
         > 0.3 * count
     )
-    # The equations keep |z| <= 1; the trapezoidal rule overshoots by what its tolerance allows.
-    assert np.abs(z).max() < 1 + 5e-3
+    # The equations keep |z| <= 1; the trapezoidal rule overshoots by what its tolerance allows, but no resistance does.
+    assert np.abs(z).max() < 1 + 2e-2
     strong = np.abs(waves["in"]) > 0.1
     branch = {}
     for end in (1.0, -1.0):
