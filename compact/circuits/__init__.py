@@ -13,6 +13,7 @@ from compact.circuits.cmos_adder import CmosAdder
 from compact.circuits.crossbar import Crossbar
 from compact.circuits.current_sense import CurrentSense
 from compact.circuits.fpga_tile import FpgaTile
+from compact.circuits.lif_neuron import LifNeuron
 from compact.circuits.lut import Lut
 from compact.circuits.mram import Mram
 from compact.circuits.nv_adder import NvAdder
@@ -26,6 +27,7 @@ from compact.circuits.sto_coupled import StoCoupled
 from compact.circuits.sto_fm import StoFm
 from compact.circuits.sto_lock import StoLock
 from compact.circuits.strongarm import Strongarm
+from compact.circuits.superparamagnetic_neuron import SuperparamagneticNeuron
 from compact.circuits.trng import Trng
 from compact.errors import CircuitError, unknown
 
@@ -56,6 +58,8 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             StoFm(),
             StoLock(),
             StoCoupled(),
+            LifNeuron(),
+            SuperparamagneticNeuron(),
         )
     }
 )

@@ -29,7 +29,7 @@ from compact.technology import Device, Technology
 if TYPE_CHECKING:
     from compact.waveform import Waveforms
 
-__all__ = ["Pbit"]
+__all__ = ["Pbit", "inverter_threshold"]
 
 REACH = 2.5
 SETTLING = 3
@@ -83,7 +83,7 @@ class Pbit(Circuit):
         s = {"vdd": nmos.vdd, "w_n": 2 * nmos.min_width} | given
         s = {"v_junction": min(s["vdd"] / 6, 0.4)} | s
         s = {"w_p": max(2 * s["w_n"], pmos.min_width)} | s
-        turning = _threshold(nmos, pmos, s)
+        turning = inverter_threshold(nmos, pmos, s)
         s = {"v_j": turning + s["v_junction"]} | s
         currents = [s["v_junction"] / junction.resistance(z) for z in (-1.0, 1.0)]
         middle = math.sqrt(currents[0] * currents[1])
@@ -172,7 +172,7 @@ class Pbit(Circuit):
         ]
 
 
-def _threshold(nmos: Device, pmos: Device, s: Mapping[str, float]) -> float:
+def inverter_threshold(nmos: Device, pmos: Device, s: Mapping[str, float]) -> float:
     """Input [V] at which the inverter's output equals its input, by the drive law."""
 
     def excess(volts: float) -> float:
