@@ -148,9 +148,8 @@ def plot_comparison(comparison: Comparison, idle: list[float], path: str | Path)
     import numpy as np
     from matplotlib.figure import Figure
 
-    from compact.files import staged
+    from compact.plotting import COLOURS, save_figure
     from compact.units import format_si
-    from compact.waveplot import COLOURS
 
     figure = Figure(figsize=(8.4, 4.2), dpi=130, layout="constrained")
     axes = figure.subplots()
@@ -170,9 +169,7 @@ def plot_comparison(comparison: Comparison, idle: list[float], path: str | Path)
     axes.set_title(f"full adders in {comparison.technology}, {comparison.simulator}", fontsize=10)
     axes.grid(alpha=0.3, which="both", lw=0.4)
     axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    with staged(path) as part:
-        figure.savefig(part, metadata={"Date": None} if Path(path).suffix.lower() == ".svg" else None)
-    return Path(path)
+    return save_figure(figure, path)
 
 
 def crossover(

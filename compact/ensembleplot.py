@@ -8,31 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from compact.errors import DataError, unknown
-from compact.files import staged
-from compact.plotting import DOWN, FIT, FORMATS, MUTED, UP
+from compact.plotting import DOWN, FIT, MUTED, UP, polish, save_figure
 from compact.units import format_si, si_scale
 
 if TYPE_CHECKING:
     from compact.ensemble import Pulsed
 
-__all__ = ["plot_ensemble", "save_figure"]
-
-
-def save_figure(figure: Figure, path: str | Path) -> Path:
-    """Write a figure whole or not at all.
-
-    Raises
-    ------
-    DataError
-        If the suffix is none of `compact.plotting.FORMATS`.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise DataError(unknown("plot format", path.suffix or path.name, FORMATS))
-    with staged(path) as temporary:
-        figure.savefig(temporary, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-    return path
+__all__ = ["plot_ensemble"]
 
 
 def plot_ensemble(pulsed: Pulsed, path: str | Path) -> Path:
@@ -95,6 +77,5 @@ def plot_ensemble(pulsed: Pulsed, path: str | Path) -> Path:
         for axes in (upper, lower):
             axes.axvline(pulsed.pulse / scale, color=FIT, lw=0.8, ls=":")
     for axes in (upper, lower):
-        axes.grid(alpha=0.25, lw=0.5)
-        axes.tick_params(labelsize=8)
+        polish(axes)
     return save_figure(figure, path)

@@ -9,11 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from compact.constants import MU_0
-from compact.errors import DataError, unknown
 from compact.fieldfit import LoopOfField
 from compact.fieldloop import sweeps
-from compact.files import staged
-from compact.plotting import DOWN, FIT, FORMATS, MUTED, UP
+from compact.plotting import DOWN, FIT, MUTED, UP, save_figure
 from compact.units import si_scale
 
 if TYPE_CHECKING:
@@ -42,9 +40,6 @@ def plot_field_loops(result: FieldFit, path: str | Path) -> Path:
     DataError
         If the suffix is not known.
     """
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise DataError(unknown("plot format", path.suffix or path.name, FORMATS))
     count = len(result.fits)
     columns = min(count, 3)
     rows = -(-count // columns)
@@ -59,9 +54,7 @@ def plot_field_loops(result: FieldFit, path: str | Path) -> Path:
             handles = upper.get_legend_handles_labels()
             figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     figure.suptitle(f"{result.card.name}  (model {result.card.model})", fontsize=10)
-    with staged(path) as temporary:
-        figure.savefig(temporary, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-    return path
+    return save_figure(figure, path)
 
 
 def _draw(upper: Any, lower: Any, fit: LoopOfField) -> None:

@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 
 from compact.models import get_model
 from compact.models.multidomain import CLASSES, DIRECTIONS
-from compact.plotting import DOWN, FIT, UP
-from compact.probabilityplot import _save
+from compact.plotting import DOWN, FIT, UP, polish, save_figure
 from compact.units import format_si, si_scale
 
 if TYPE_CHECKING:
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["plot_gradual", "plot_trains"]
 
 
-def _finish(axes: Any) -> None:
-    axes.grid(alpha=0.25, lw=0.5)
-    axes.tick_params(labelsize=8)
-
-
 def _residuals(axes: Any, x: Any, left: Any, colours: Any, rms: float, of: str) -> None:
     axes.scatter(x, left, s=8, facecolors="none", edgecolors=colours, linewidths=0.8)
     axes.axhline(0, color=FIT, lw=0.8)
@@ -35,7 +29,7 @@ def _residuals(axes: Any, x: Any, left: Any, colours: Any, rms: float, of: str) 
     axes.set_ylabel(f"residual\n(% of {of})", fontsize=8)
     text = dict(transform=axes.transAxes, fontsize=7, ha="right", va="top")
     axes.text(0.99, 0.95, f"rms {100 * rms:.2g} %", **text, bbox={"fc": "white", "ec": "none", "alpha": 0.7, "pad": 1})
-    _finish(axes)
+    polish(axes)
 
 
 def _draw_loop(figure: Figure, cell: Any, loop: GradualLoop, word: str) -> Any:
@@ -58,7 +52,7 @@ def _draw_loop(figure: Figure, cell: Any, loop: GradualLoop, word: str) -> Any:
     width = shape.loop.pulse_width
     about = f", {format_si(width, 's')}" if width and format_si(width, "s") not in shape.loop.source else ""
     upper.set_title(f"{word}{shape.loop.source}{about}", fontsize=8)
-    _finish(upper)
+    polish(upper)
     colours = [UP if r else DOWN for r in rising]
     _residuals(lower, drive / scale, 100 * loop.residuals / abs(shape.height), colours, loop.rms, "height")
     lower.set_xlabel(f"{shape.loop.drive_role} ({unit})")
@@ -80,7 +74,7 @@ def _draw_distribution(axes: Any, card: ParameterSet) -> None:
     delta = format_si(card.values["delta"], "1", card.stderr.get("delta"))
     axes.set_title(f"distribution, Δ = {delta}" + ("" if "delta" in card.stderr else " (held)"), fontsize=8)
     axes.legend(fontsize=7, frameon=False)
-    _finish(axes)
+    polish(axes)
 
 
 def plot_gradual(fit: GradualFit, path: str | Path) -> Path:
@@ -112,7 +106,7 @@ def plot_gradual(fit: GradualFit, path: str | Path) -> Path:
     k = len(loops)
     _draw_distribution(figure.add_subplot(grid[k // columns, k % columns]), fit.card)
     figure.suptitle(f"{fit.card.name}  (model {fit.card.model})", fontsize=10)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _draw_train(upper: Any, lower: Any, drives: Any, curve: TrainCurve) -> None:
@@ -137,7 +131,7 @@ def _draw_train(upper: Any, lower: Any, drives: Any, curve: TrainCurve) -> None:
     for axes in (upper, lower):
         axes.tick_params(labelbottom=False)
     for axes in (upper, drives):
-        _finish(axes)
+        polish(axes)
 
 
 def plot_trains(fit: TrainFit, path: str | Path) -> Path:
@@ -168,4 +162,4 @@ def plot_trains(fit: TrainFit, path: str | Path) -> Path:
     figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     _draw_distribution(figure.add_subplot(grid[0, 1]), fit.card)
     figure.suptitle(f"{fit.card.name}  (model {fit.card.model})", fontsize=10)
-    return _save(figure, path)
+    return save_figure(figure, path)

@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from compact.errors import DataError, unknown
+from compact.errors import DataError, SpinbricksError, unknown
+from compact.files import staged
 from compact.loopmodel import LoopFit
 from compact.units import format_si, si_scale
 
 if TYPE_CHECKING:
     from compact.fitting import FitResult
 
-__all__ = ["plot_fit"]
+__all__ = ["COLOURS", "FORMATS", "plot_fit", "polish", "save_figure"]
 
 FORMATS = (".png", ".svg", ".pdf")
 UP, DOWN, FIT, MUTED = "#0072B2", "#D55E00", "#222222", "#8a8a8a"
+COLOURS = (UP, DOWN, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Colours that the colour-blind can tell apart (Okabe and Ito)."""
+
+
+def save_figure(figure: Figure, path: str | Path, error: type[SpinbricksError] = DataError) -> Path:
+    """Write a figure whole or not at all.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure.
+    path : str or pathlib.Path
+        File to write; its suffix is one of `FORMATS`.
+    error : type
+        What is raised if it is not.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    DataError
+        Or `error`, if the suffix is not known.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise error(unknown("plot format", path.suffix or path.name, FORMATS))
+    with staged(path) as temporary:  # without a date, the same figure gives the same file
+        figure.savefig(temporary, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
+    return path
+
+
+def polish(axes: Any, size: float = 8) -> None:
+    """Give axes the faint grid and the small ticks that all plots have."""
+    axes.grid(alpha=0.25, lw=0.5)
+    axes.tick_params(labelsize=size)
 
 
 def plot_fit(result: FitResult, path: str | Path) -> Path:
@@ -44,9 +80,6 @@ def plot_fit(result: FitResult, path: str | Path) -> Path:
     DataError
         If the suffix is not known.
     """
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise DataError(unknown("plot format", path.suffix or path.name, FORMATS))
     count = len(result.fits) + (result.pulses is not None)
     columns = 1 if count == 1 else 3 if count > 4 or count == 3 else 2
     rows = -(-count // columns)
@@ -69,17 +102,7 @@ def plot_fit(result: FitResult, path: str | Path) -> Path:
         k = len(result.fits)
         _draw_pulses(figure.add_subplot(grid[k // columns, k % columns]), result)
     figure.suptitle(f"{result.card.name}  (model {result.card.model})", fontsize=10)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-    os.close(handle)
-    try:
-        figure.savefig(temporary, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
+    return save_figure(figure, path)
 
 
 def _draw_loop(upper: Any, lower: Any, fit: LoopFit) -> None:
@@ -141,8 +164,7 @@ def _draw_loop(upper: Any, lower: Any, fit: LoopFit) -> None:
         va="top",
     )
     for axes in (upper, lower):
-        axes.grid(alpha=0.25, lw=0.5)
-        axes.tick_params(labelsize=8)
+        polish(axes)
 
 
 def _draw_pulses(axes: Any, result: FitResult) -> None:
@@ -176,8 +198,7 @@ def _draw_pulses(axes: Any, result: FitResult) -> None:
     axes.set_xscale("log")
     axes.set_xlabel("pulse width (s)")
     axes.set_ylabel(f"current that switches half ({unit})")
-    axes.grid(alpha=0.25, lw=0.5)
-    axes.tick_params(labelsize=8)
+    polish(axes)
     axes.legend(fontsize=7, frameon=False)
     delta = format_si(pulses.values["delta"], "1", pulses.stderr.get("delta"))
     axes.set_title(f"Δ = {delta} for τ$_D$ = {format_si(result.card.values['tau_d'], 's')}", fontsize=8)

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from compact.errors import DataError, unknown
-from compact.files import staged
-from compact.plotting import DOWN, FIT, FORMATS, MUTED, UP
+from compact.plotting import DOWN, FIT, MUTED, UP, polish, save_figure
 from compact.units import format_si, si_scale
 from compact.writing import P
 
@@ -24,15 +22,6 @@ __all__ = ["plot_dwells", "plot_probability", "plot_writing"]
 
 SMALLEST = 1e-18
 """Smallest error rate that is drawn."""
-
-
-def _save(figure: Figure, path: str | Path) -> Path:
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise DataError(unknown("plot format", path.suffix or path.name, FORMATS))
-    with staged(path) as temporary:
-        figure.savefig(temporary, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-    return path
 
 
 def _fine(table: SwitchingTable, fit: ProbabilityFit) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +86,8 @@ def plot_probability(fit: ProbabilityFit, path: str | Path) -> Path:
             held = f"pulses of {format_si(float(np.median(table.pulse_width)), 's')}"
         else:
             level = fit.levels.get(table.source)
-            shown = format_si(level.value, level.unit, level.stderr) if level else format_si(abs(table.level[0]), table.unit)
+            amplitude = (level.value, level.unit, level.stderr) if level else (abs(table.level[0]), table.unit)
+            shown = format_si(*amplitude)
             held = f"{table.quantity} {shown}" + (" (fitted)" if level else "")
         upper.set_title(f"{table.source}\n{held}", fontsize=8)
         upper.legend(fontsize=8, frameon=False, loc="lower right")
@@ -109,10 +99,9 @@ def plot_probability(fit: ProbabilityFit, path: str | Path) -> Path:
         lower.set_ylabel("residual", fontsize=8)
         lower.set_xlabel(f"{table.quantity if table.abscissa == 'level' else 'pulse width'} ({label})")
         for axes in (upper, lower):
-            axes.grid(alpha=0.25, lw=0.5)
-            axes.tick_params(labelsize=8)
+            polish(axes)
     figure.suptitle(f"{fit.card.name}  (model {fit.card.model})", fontsize=10)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_writing(writing: Writing, path: str | Path, contours: bool = True) -> Path:
@@ -173,7 +162,7 @@ def plot_writing(writing: Writing, path: str | Path, contours: bool = True) -> P
             axes.legend(fontsize=8, frameon=False, loc="lower left")
     ways = {"P→AP" if s == P else "AP→P" for s in writing.start}
     axes.set_title(f"{writing.card.name}: write-error rate, {' and '.join(sorted(ways))}", fontsize=10)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_dwells(fit: DwellFit, path: str | Path) -> Path:
@@ -210,4 +199,4 @@ def plot_dwells(fit: DwellFit, path: str | Path) -> Path:
     axes.grid(alpha=0.25, lw=0.5)
     axes.legend(fontsize=8, frameon=False)
     axes.set_title(f"{fit.card.name}  (model {fit.card.model})", fontsize=10)
-    return _save(figure, path)
+    return save_figure(figure, path)

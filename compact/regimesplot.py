@@ -15,8 +15,7 @@ from matplotlib.patches import Patch
 
 from compact.bench import Regime
 from compact.constants import MU_0
-from compact.ensembleplot import save_figure
-from compact.plotting import DOWN, FIT, MUTED, UP
+from compact.plotting import DOWN, FIT, MUTED, UP, polish, save_figure
 from compact.regimemap import KINDS
 from compact.regimes import Regimes
 from compact.units import format_si, si_scale
@@ -76,8 +75,7 @@ def _title(regime: Regime) -> str:
 
 
 def _polish(axes: Any) -> None:
-    axes.grid(alpha=0.25, lw=0.5)
-    axes.tick_params(labelsize=9)
+    polish(axes, 9)
     axes.xaxis.label.set_fontsize(10)
     axes.yaxis.label.set_fontsize(10)
 

@@ -9,8 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from compact.bench import Regime
-from compact.ensembleplot import save_figure
-from compact.plotting import DOWN, FIT, MUTED, UP
+from compact.plotting import DOWN, FIT, MUTED, UP, polish, save_figure
 from compact.resonance import DIODE_BIASES, OVERDRIVE, Resonance
 from compact.units import format_si, si_scale
 
@@ -35,8 +34,7 @@ def plot_resonance(found: Resonance, path: str | Path) -> Path:
     _oscillator(middle, found.oscillator)
     _detector(lower, found.detector)
     for axes in (upper, middle, lower):
-        axes.grid(alpha=0.25, lw=0.5)
-        axes.tick_params(labelsize=9)
+        polish(axes, 9)
         axes.legend(fontsize=9, frameon=False)
     power = format_si(float(f"{found.p_rf:.2g}"), "W")
     figure.suptitle(

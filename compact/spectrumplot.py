@@ -10,10 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from compact.errors import DataError, unknown
-from compact.files import staged
 from compact.microwave import LockingBand, dbm, noise_equivalent_power
-from compact.plotting import DOWN, FIT, FORMATS, MUTED, UP
+from compact.plotting import COLOURS, DOWN, FIT, MUTED, UP, polish, save_figure
 from compact.units import format_si, si_scale
 
 if TYPE_CHECKING:
@@ -33,26 +31,13 @@ __all__ = [
     "plot_spectrum",
 ]
 
-COLOURS = (UP, DOWN, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-
-
-def _save(figure: Figure, path: str | Path) -> Path:
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise DataError(unknown("plot format", path.suffix or path.name, FORMATS))
-    with staged(path) as temporary:
-        figure.savefig(temporary, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-    return path
+SEVERAL = (*COLOURS, "#000000")
+"""Colours of several data sets in turn."""
 
 
 def _figure(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 4.2), **more: Any) -> tuple[Figure, Any]:
     figure = Figure(figsize=(size[0] * columns, size[1] * rows), dpi=130, layout="constrained")
     return figure, figure.subplots(rows, columns, **more)
-
-
-def _grid(axes: Any) -> None:
-    axes.grid(alpha=0.25, lw=0.5)
-    axes.tick_params(labelsize=8)
 
 
 def plot_spectrum(spectrum: Spectrum, path: str | Path, line: Line | None = None) -> Path:
@@ -100,8 +85,8 @@ def plot_spectrum(spectrum: Spectrum, path: str | Path, line: Line | None = None
     axes.set_xlabel(f"frequency ({unit})")
     axes.set_ylabel("density (dBm/Hz)" if watts else "density (dB above 1 V²/Hz)")
     axes.set_title(f"{spectrum.source}, resolution {format_si(spectrum.resolution, 'Hz')}", fontsize=9)
-    _grid(axes)
-    return _save(figure, path)
+    polish(axes)
+    return save_figure(figure, path)
 
 
 def plot_phase_noise(noise: PhaseNoise, path: str | Path, title: str = "") -> Path:
@@ -115,8 +100,8 @@ def plot_phase_noise(noise: PhaseNoise, path: str | Path, title: str = "") -> Pa
     axes.set_ylabel("L(f) (dBc/Hz)")
     axes.set_title(title or f"carrier {format_si(noise.carrier, 'Hz')}", fontsize=9)
     axes.legend(fontsize=8, frameon=False)
-    _grid(axes)
-    return _save(figure, path)
+    polish(axes)
+    return save_figure(figure, path)
 
 
 def plot_locking(
@@ -139,8 +124,8 @@ def plot_locking(
     axes.set_xlabel(f"injected frequency ({unit})")
     axes.set_ylabel(f"oscillator less injected ({small})")
     axes.set_title(title, fontsize=9)
-    _grid(axes)
-    return _save(figure, path)
+    polish(axes)
+    return save_figure(figure, path)
 
 
 def plot_sensitivity(
@@ -176,9 +161,9 @@ def plot_sensitivity(
                    transform=right.transAxes, fontsize=8)  # fmt: skip
     for axes in (left, right):
         axes.set_xlabel("incident power (dBm)")
-        _grid(axes)
+        polish(axes)
     figure.suptitle(title, fontsize=9)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_oscillator(fit: OscillatorFit, path: str | Path) -> Path:
@@ -194,7 +179,7 @@ def plot_oscillator(fit: OscillatorFit, path: str | Path) -> Path:
         data = [(t, getattr(t, kind), getattr(t, f"{kind}_error")) for t in fit.tables if getattr(t, kind) is not None]
         top = float(np.nanmax(np.concatenate([d[1] for d in data])))
         size, label = si_scale(top, "W" if kind == "power" else "Hz")
-        for (t, y, error), colour in zip(data, COLOURS * len(data), strict=False):
+        for (t, y, error), colour in zip(data, SEVERAL * len(data), strict=False):
             axes.errorbar(t.current / scale, y / size, yerr=None if error is None else error / size, fmt="o", ms=4,
                           mfc="none", color=colour, lw=0.9, label=t.source)  # fmt: skip
         fine = np.linspace(currents.min(), currents.max(), 300)
@@ -215,10 +200,10 @@ def plot_oscillator(fit: OscillatorFit, path: str | Path) -> Path:
         axes.set_ylabel(f"{kind} ({label})")
         if len(data) > 1:
             axes.legend(fontsize=7, frameon=False)
-        _grid(axes)
+        polish(axes)
     error = fit.card.stderr.get("i_th")
     figure.suptitle(f"{fit.card.name}: threshold {format_si(i_th, 'A', error)} (dashed)", fontsize=9)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_diode(fit: DiodeFit, path: str | Path) -> Path:
@@ -237,7 +222,7 @@ def plot_diode(fit: DiodeFit, path: str | Path) -> Path:
     for place, k in enumerate(order):
         s, curve = fit.spectra[k], fit.curves[k]
         lift = place * gap - (np.median(s.voltage) if count > 1 else 0.0)
-        colour = COLOURS[place % len(COLOURS)]
+        colour = SEVERAL[place % len(SEVERAL)]
         axes.plot(s.x * factor / scale, (s.voltage + lift) / size, "o", ms=2.8, mfc="none", mew=0.7, color=colour)
         axes.plot(s.x * factor / scale, (curve + lift) / size, "-", lw=1.2, color=FIT)
         axes.annotate(s.label, (1.01, (curve[-1] + lift) / size), xycoords=("axes fraction", "data"), fontsize=7,
@@ -246,8 +231,8 @@ def plot_diode(fit: DiodeFit, path: str | Path) -> Path:
     axes.set_ylabel(f"rectified voltage ({volt}){', shifted' if count > 1 else ''}")
     ratio = format_si(fit.card.values["fl_ratio"], "1", fit.card.stderr.get("fl_ratio"))
     axes.set_title(f"{fit.card.name}: field-like over in-plane torque {ratio}", fontsize=9)
-    _grid(axes)
-    return _save(figure, path)
+    polish(axes)
+    return save_figure(figure, path)
 
 
 def plot_extraction(found: Extraction, path: str | Path, hot: Sequence[Any] = ()) -> Path:
@@ -287,7 +272,7 @@ def plot_extraction(found: Extraction, path: str | Path, hot: Sequence[Any] = ()
         axes.axvline(model.i_th / scale, color=MUTED, ls="--", lw=0.9)
         axes.set_xlabel(f"current ({unit})")
         axes.set_ylabel(text)
-        _grid(axes)
+        polish(axes)
     left.legend(fontsize=8, frameon=False)
     figure.suptitle(f"{found.name}: threshold {format_si(model.i_th, 'A')} (dashed)", fontsize=9)
-    return _save(figure, path)
+    return save_figure(figure, path)

@@ -11,9 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-from compact.ensembleplot import save_figure
 from compact.errors import StatisticsError
-from compact.plotting import DOWN, FIT, MUTED, UP
+from compact.plotting import DOWN, FIT, MUTED, UP, save_figure
 from compact.samples import Samples
 from compact.sweep import CornerTable
 from compact.units import format_si, si_scale

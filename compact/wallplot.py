@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from compact.errors import DataError, unknown
-from compact.files import staged
-from compact.plotting import FIT, FORMATS, MUTED, UP
+from compact.plotting import FIT, MUTED, UP, save_figure
 from compact.units import si_scale
 from compact.walltable import UNITS
 
@@ -43,9 +41,6 @@ def plot_wall(fit: WallFit, path: str | Path) -> Path:
     DataError
         If the suffix is not known.
     """
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise DataError(unknown("plot format", path.suffix or path.name, FORMATS))
     table = fit.table
     figure = Figure(figsize=(6.4, 5.2), dpi=130, layout="constrained")
     upper: Any
@@ -72,7 +67,4 @@ def plot_wall(fit: WallFit, path: str | Path) -> Path:
     for axes in (upper, lower):
         axes.grid(alpha=0.25, lw=0.5)
     upper.set_title(f"{fit.card.name}  (model {fit.card.model})", fontsize=10)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with staged(path) as part:
-        figure.savefig(part, format=path.suffix[1:].lower())
-    return path
+    return save_figure(figure, path)

@@ -11,9 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from compact.circuits import Circuit, Testbench
-from compact.errors import CircuitError, unknown
-from compact.files import staged
-from compact.plotting import FIT, FORMATS
+from compact.errors import CircuitError
+from compact.plotting import COLOURS, FIT, polish, save_figure
 from compact.units import format_si, si_scale
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_overview", "plot_waveforms"]
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Colours that the colour-blind can tell apart (Okabe and Ito)."""
 STYLES = ("-", (0, (4, 3)), (0, (1, 2)))
 """Line of each simulator in turn."""
 LABELS = {"node": ("voltage", "V"), "current": ("current", "A"), "state": ("state z", "")}
@@ -73,8 +70,7 @@ def _draw(axes: Any, runs: Sequence[Run], names: Sequence[str], t_scale: float) 
                 label=_pretty(name) if k == 0 else None,
             )
     axes.set_ylabel(f"{what} ({label})" if label else what, fontsize=8)
-    axes.grid(alpha=0.25, lw=0.5)
-    axes.tick_params(labelsize=8)
+    polish(axes)
     axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.4)
     if kind == "state":
         axes.set_ylim(-1.15, 1.15)
@@ -123,14 +119,6 @@ def _title(runs: Sequence[Run]) -> str:
     return f"{runs[0].bench.netlist.title}: {where}"
 
 
-def _save(figure: Figure, path: Path) -> Path:
-    if path.suffix.lower() not in FORMATS:
-        raise CircuitError(unknown("plot format", path.suffix or path.name, FORMATS))
-    with staged(path) as temporary:
-        figure.savefig(temporary, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-    return path
-
-
 def plot_waveforms(runs: Sequence[Run], path: str | Path) -> Path:
     """Draw what a circuit did, the simulators over each other.
 
@@ -156,7 +144,7 @@ def plot_waveforms(runs: Sequence[Run], path: str | Path) -> Path:
     width = 8.0 if len(layout) == 1 else 5.2 * len(layout)
     figure = Figure(figsize=(width, 0.6 + 1.9 * rows), dpi=130, layout="constrained")
     _columns(figure, runs)
-    return _save(figure, Path(path))
+    return save_figure(figure, path, CircuitError)
 
 
 def plot_overview(result: FitResult, write: Run, read: Run, path: str | Path) -> Path:
@@ -187,12 +175,11 @@ def plot_overview(result: FitResult, write: Run, read: Run, path: str | Path) ->
     for bit, axes in ((1, first), (0, figure.add_subplot(grid[1, 2], sharex=first))):
         _draw_read(axes, read, bit)
     first.tick_params(labelbottom=False)
-    return _save(figure, Path(path))
+    return save_figure(figure, path, CircuitError)
 
 
 def _polish(axes: Any, title: str = "") -> None:
-    axes.grid(alpha=0.25, lw=0.5)
-    axes.tick_params(labelsize=8)
+    polish(axes)
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set_fontsize(8.5)
     if title:
