@@ -12,6 +12,8 @@ from compact.circuits.cell_1t1mtj import Cell1T1Mtj
 from compact.circuits.cmos_adder import CmosAdder
 from compact.circuits.crossbar import Crossbar
 from compact.circuits.current_sense import CurrentSense
+from compact.circuits.diode_receiver import DiodeReceiver
+from compact.circuits.envelope_detector import EnvelopeDetector
 from compact.circuits.fpga_tile import FpgaTile
 from compact.circuits.lif_neuron import LifNeuron
 from compact.circuits.lut import Lut
@@ -26,6 +28,8 @@ from compact.circuits.sto_bias_tee import StoBiasTee
 from compact.circuits.sto_coupled import StoCoupled
 from compact.circuits.sto_fm import StoFm
 from compact.circuits.sto_lock import StoLock
+from compact.circuits.stdp_synapse import StdpSynapse
+from compact.circuits.sto_pll import StoPll
 from compact.circuits.strongarm import Strongarm
 from compact.circuits.superparamagnetic_neuron import SuperparamagneticNeuron
 from compact.circuits.trng import Trng
@@ -54,10 +58,14 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             Trng(),
             Pbit(),
             Crossbar(),
+            StdpSynapse(),
             StoBiasTee(),
             StoFm(),
             StoLock(),
             StoCoupled(),
+            StoPll(),
+            DiodeReceiver(),
+            EnvelopeDetector(),
             LifNeuron(),
             SuperparamagneticNeuron(),
         )
