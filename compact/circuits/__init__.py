@@ -24,11 +24,11 @@ from compact.circuits.pbit import Pbit
 from compact.circuits.pcsa import Pcsa
 from compact.circuits.power_gate import PowerGate
 from compact.circuits.spcsa import Spcsa
+from compact.circuits.stdp_synapse import StdpSynapse
 from compact.circuits.sto_bias_tee import StoBiasTee
 from compact.circuits.sto_coupled import StoCoupled
 from compact.circuits.sto_fm import StoFm
 from compact.circuits.sto_lock import StoLock
-from compact.circuits.stdp_synapse import StdpSynapse
 from compact.circuits.sto_pll import StoPll
 from compact.circuits.strongarm import Strongarm
 from compact.circuits.superparamagnetic_neuron import SuperparamagneticNeuron
