@@ -20,6 +20,7 @@ from compact.circuits.lut import Lut
 from compact.circuits.mram import Mram
 from compact.circuits.nv_adder import NvAdder
 from compact.circuits.nvff import Nvff
+from compact.circuits.pattern_network import PatternNetwork
 from compact.circuits.pbit import Pbit
 from compact.circuits.pcsa import Pcsa
 from compact.circuits.power_gate import PowerGate
@@ -68,6 +69,7 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             EnvelopeDetector(),
             LifNeuron(),
             SuperparamagneticNeuron(),
+            PatternNetwork(),
         )
     }
 )

@@ -172,10 +172,10 @@ class SuperparamagneticNeuron(Circuit):
             gaps = np.diff(begins)[1:]
             rates[k] = 1 / np.mean(gaps)
             errors[k] = rates[k] * np.std(gaps, ddof=1) / np.mean(gaps) / math.sqrt(len(gaps))
-            m, bias = waveforms[f"m{k}"], waveforms[f"mid{k}"] - at["v_j"]
+            m, across = waveforms[f"m{k}"], waveforms[f"mid{k}"] - at["v_j"]
             for begin, end in zip(begins[1:], ends[1:], strict=False):
                 seen.append((begin, end, *(float(np.interp(x, t, m)) for x in (begin, end)),
-                             float(np.interp(begin, t, bias))))  # fmt: skip
+                             float(np.interp(begin, t, across))))  # fmt: skip
         if not seen:
             return inputs, rates, errors, expected
         begin, end, fires, resets, volts = np.array(seen).T
@@ -205,8 +205,8 @@ class SuperparamagneticNeuron(Circuit):
         return [
             Measure("rate_low", float(rates[0]), "1/s", 1, description="at the first input"),
             Measure("rate_high", float(rates[-1]), "1/s", float(rates[0]), description="at the last input"),
-            Measure("misfit", float(np.max(off)), "1", -math.inf, AGREEMENT, "largest distance of a rate from the closed "
-                    "form, relative, less three standard errors"),
-            Measure("irregularity", spread, "1", 0.02, 2, "standard deviation over mean of the first neuron's intervals"),
+            Measure("misfit", float(np.max(off)), "1", -math.inf, AGREEMENT, "largest distance of a rate from the "
+                    "closed form, relative, less three standard errors"),
+            Measure("irregularity", spread, "1", 0.02, 2, "deviation over mean of the first neuron's intervals"),
             Measure("energy_per_spike", spent / count if count else math.nan, "J", 0, description="from both supplies"),
         ]  # fmt: skip

@@ -95,3 +95,62 @@ def test_closed_forms_against_integration():
 def test_wrong_settings(name, card, settings, words):
     with pytest.raises(CircuitError, match=words):
         get_circuit(name).build(card, "generic", **settings)
+
+
+def network_card():
+    """The published device with a barrier of 20 Ohm um2, so that transistors can drive it; synthetic."""
+    return load_card("chanthbouala_2011").replace("thick_barrier", r_p=10e3, tmr=1.5, v_h=1.0)
+
+
+def learned(simulator, **settings):
+    measures, waveforms, bench = simulate(simulator, "pattern_network", network_card(), **settings)
+    return measures, get_circuit("pattern_network").weights(waveforms, bench), (waveforms, bench)
+
+
+def test_network_learns_the_same_in_both_simulators(ngspice, vacask):
+    """Silent before; each neuron fires at its own pattern after; weights within 2 %."""
+    network, weights = get_circuit("pattern_network"), []
+    for simulator in (ngspice, vacask):
+        measures, final, run = learned(simulator)
+        assert failed(measures) == []
+        assert not network.spikes(*run, "before").any()
+        spikes = network.spikes(*run)
+        assert np.all(np.diag(spikes) >= 3) and np.sum(spikes) == np.trace(spikes)
+        assert np.array_equal(final > 0.5, [[True, True, False, False], [False, False, True, True]])
+        weights.append(final)
+    assert weights[0] == pytest.approx(weights[1], rel=0.02)
+
+
+def test_half_the_pulse_teaches_nothing(vacask):
+    """Neither a row's pulse nor a column's alone moves a wall: with both at 0.8 V nothing is learned."""
+    measures, final, _ = learned(vacask, v_write=0.8)
+    assert np.abs(final - 0.5).max() < 0.02
+    assert {"recalled", "contrast"} <= {name for name, m in measures.items() if not m.passed}
+
+
+@pytest.mark.slow
+def test_larger_network_unlearns_and_learns(ngspice, vacask):
+    """Three overlapping patterns of eight bits in two epochs, from weights that are all low."""
+    weights = []
+    for simulator in (ngspice, vacask):
+        measures, final, _ = learned(
+            simulator, patterns="11110000 00111100 11000011", epochs=2, start=-0.6, t_write=5e-9
+        )
+        assert failed(measures) == []
+        weights.append(final)
+    assert weights[0] == pytest.approx(weights[1], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (dict(patterns="1100 001"), "one length"),
+        (dict(patterns="1100 1100"), "twice"),
+        (dict(patterns="1200"), "0 and 1"),
+        (dict(epochs=1.5), "whole number"),
+        (dict(v_write=1.5), "at most vdd"),
+    ],
+)
+def test_wrong_patterns(settings, words):
+    with pytest.raises(CircuitError, match=words):
+        get_circuit("pattern_network").build(network_card(), "generic", **settings)
