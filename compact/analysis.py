@@ -1,4 +1,4 @@
-"""Analyses of a circuit: operating point, DC sweep, transient and AC, as plain frozen records."""
+"""Analyses of a circuit: operating point, DC sweep, transient, AC and harmonic balance, as plain frozen records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from compact.errors import CircuitError
 
-__all__ = ["Ac", "Analysis", "Dc", "Op", "Tran"]
+__all__ = ["Ac", "Analysis", "Dc", "Hb", "Op", "Tran"]
 
 
 def _plain(record: object, *names: str) -> None:
@@ -145,4 +145,31 @@ class Ac:
             raise CircuitError(f"Ac: stop = {self.stop:g} Hz must be above start = {self.start:g} Hz")
 
 
-Analysis = Op | Dc | Tran | Ac
+@dataclass(frozen=True)
+class Hb:
+    """Periodic steady state by harmonic balance; signals are complex peak phasors of the harmonics, a sine is -j.
+
+    Noise and whatever else depends on time but not periodically has no place in it.
+
+    Parameters
+    ----------
+    frequency : float
+        Fundamental frequency [Hz], that of all alternating sources.
+    harmonics : int
+        Number of harmonics besides DC.
+
+    Raises
+    ------
+    CircuitError
+        If the frequency is not positive, or there are no harmonics.
+    """
+
+    frequency: float
+    harmonics: int = 8
+
+    def __post_init__(self) -> None:
+        _plain(self, "frequency")
+        _positive("Hb", frequency=self.frequency, harmonics=self.harmonics)
+
+
+Analysis = Op | Dc | Tran | Ac | Hb

@@ -19,6 +19,7 @@ from compact.circuits.stimulus import levels
 from compact.measure import Measure, energy, value_at
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
+from compact.physics.oscillator_load import at_bias
 from compact.technology import Technology
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class DiodeReceiver(DiodeCircuit):
             whole(name, s)
         nmos, pmos = technology.device("nmos"), technology.device("pmos")
         i = s["bias"]
-        conductance = float(osc._linear(i).conductance)
+        conductance = float(at_bias(osc, i).conductance)
         s = {"vdd": nmos.vdd} | s
         s = {"v_cm": COMMON * s["vdd"], "w_n": 3 * nmos.min_width} | s
         s = {"w_p": max(s["w_n"], pmos.min_width)} | s

@@ -17,6 +17,7 @@ from compact.measure import Measure, average
 from compact.microwave import johnson_noise, noise_equivalent_power
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
+from compact.physics.oscillator_load import at_bias
 from compact.technology import Technology
 
 if TYPE_CHECKING:
@@ -83,12 +84,12 @@ class EnvelopeDetector(DiodeCircuit):
         ideal = np.array([self.signal(osc, s, bench.netlist, float(p)) if p > 0 else 0.0 for p in powers])
         closed = [2 * abs(np.mean(ideal * np.exp(-1j * k * turn))) for k in (1, 2)]
         first, second = (abs(mean_phasor(t, slow, k * s["f_m"], begin, at["stop"])) for k in (1, 2))
-        base = float(osc._linear(i).voltage)
+        base = float(at_bias(osc, i).voltage)
         rise = average(t, slow, begin, at["stop"]) - base
         mean_power = float(np.mean(powers))
         about = "rectified over mean available power; 1 V/W is 1 mV/mW"
         noise = math.inf if is_noisy(bench.netlist) else 0.0
-        resistance = 1 / float(osc._linear(i).conductance)
+        resistance = 1 / float(at_bias(osc, i).conductance)
         sensitivity = rise / mean_power
         return [
             against("recovered", first, closed[0], 0.05, "V", "peak of the recovered modulation", noise),

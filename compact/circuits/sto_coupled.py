@@ -20,7 +20,7 @@ from compact.microwave import dbm
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
 from compact.physics.auto_oscillation import AutoOscillator
-from compact.physics.oscillator_load import LoadedOscillator, loaded
+from compact.physics.oscillator_load import LoadedOscillator, at_bias, loaded
 from compact.technology import Technology
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class StoCoupled(ResonantCircuit):
         of the frequency by the power, phases return at Re K - nu Im K.
         """
         short = complex(loaded(osc, 1e-9).reaction(s["bias"]))
-        share = s["load"] * float(osc._linear(s["bias"]).conductance)
+        share = s["load"] * float(at_bias(osc, s["bias"]).conductance)
         n = s["count"]
         rate = short * n / (n + share) if s["series"] else -short * n * share / (1 + n * share)
         return rate.real - float(osc.nu(s["bias"])) * rate.imag
@@ -108,7 +108,7 @@ class StoCoupled(ResonantCircuit):
         count = whole("count", s)
         osc = AutoOscillator.from_card(netlist.devices["mtj"].card)  # type: ignore[attr-defined]
         i = s["bias"]
-        s = {"load": 1 / float(osc._linear(i).conductance)} | s
+        s = {"load": 1 / float(at_bias(osc, i).conductance)} | s
         s = {"series": float(self.coupling(osc, s | {"series": 1.0}) > 0)} | s
         whole("series", s)
         coupling, one = self.coupling(osc, s), self.collective(osc, s)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from compact.errors import ParameterError
-from compact.physics.auto_oscillation import Array, AutoOscillator, Complex
+from compact.physics.auto_oscillation import Array, AutoOscillator, Complex, Linear
 
-__all__ = ["LoadedOscillator", "loaded"]
+__all__ = ["LoadedOscillator", "at_bias", "loaded"]
 
 SLOPE = 1e-4
 """Relative step of the current for slopes in it."""
@@ -115,6 +115,17 @@ class LoadedOscillator(AutoOscillator):
         rest = np.sqrt(self.power(i))
         flowing = self.current(i)
         return self.rectified(c, np.asarray(i_rf) + flowing * c, i) - self.rectified(rest, flowing * rest, i)
+
+
+def at_bias(oscillator: AutoOscillator, i: ArrayLike) -> Linear:
+    """Derivatives of the junction's current at a bias current [A].
+
+    Raises
+    ------
+    ParameterError
+        If the oscillator was given without its junction.
+    """
+    return oscillator._linear(i)
 
 
 def loaded(oscillator: AutoOscillator, load: float) -> LoadedOscillator:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from compact.analysis import Ac, Analysis, Dc, Op, Tran
+from compact.analysis import Ac, Analysis, Dc, Hb, Op, Tran
 from compact.errors import CircuitError, SimulationError, SimulatorNotFound, unknown
 from compact.mismatch import alterations
 from compact.netlist import Device, Netlist, module_parameters
@@ -317,6 +317,8 @@ def _analysis_card(analysis: Analysis) -> str:
             return f".tran {analysis.step!r} {analysis.stop!r} 0 {analysis.largest_step!r}{uic}"
         case Ac():
             return f".ac dec {analysis.points_per_decade} {analysis.start!r} {analysis.stop!r}"
+        case Hb():
+            raise SimulationError("ngspice: harmonic balance is not offered; use vacask")
 
 
 def find_source(lines: Iterable[str | Source], name: str) -> Source:

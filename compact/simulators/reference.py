@@ -18,7 +18,7 @@ import numpy as np
 import scipy
 from scipy.integrate import solve_ivp
 
-from compact.analysis import Ac, Analysis, Dc, Op, Tran
+from compact.analysis import Ac, Analysis, Dc, Hb, Op, Tran
 from compact.constants import ZERO_CELSIUS
 from compact.emit import EmittedDevice
 from compact.errors import CircuitError, ParameterError, SimulationError, unknown
@@ -92,8 +92,11 @@ class _Circuit:
     """A netlist as a system of equations: unknown node voltages and branch currents, states, sources."""
 
     def __init__(self, netlist: Netlist, analysis: Analysis, temperature: float, deadline: float | None):
-        if isinstance(analysis, Ac):
-            raise SimulationError("reference: AC analysis is not offered; use ngspice or vacask")
+        if isinstance(analysis, Ac | Hb):
+            what = "AC analysis is not offered; use ngspice or vacask"
+            if isinstance(analysis, Hb):
+                what = "harmonic balance is not offered; use vacask"
+            raise SimulationError(f"reference: {what}")
         self.deadline = deadline
         self.sweeps = isinstance(analysis, Dc)
         self.lines = netlist.lines(analysis.step if isinstance(analysis, Tran) else 1e-12)

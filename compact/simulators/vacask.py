@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from compact.analysis import Ac, Analysis, Dc, Op, Tran
+from compact.analysis import Ac, Analysis, Dc, Hb, Op, Tran
 from compact.errors import SimulationError, SimulatorNotFound, unknown
 from compact.netlist import Device, Netlist, module_parameters
 from compact.simulators import openvaf
@@ -40,7 +40,7 @@ _OPTIONS = {
 }
 # The first step after a corner of a source is not controlled by its error; keep it short.
 _DEFAULTS = {"tran_fbr": 0.05}
-_AXES = {Op: "point", Tran: "time", Ac: "frequency"}
+_AXES = {Op: "point", Tran: "time", Ac: "frequency", Hb: "frequency"}
 _FATAL = re.compile(r"(?i)(abort|failed to|not found|\(skipped\)|\berror\b|not supported|unsupported)")
 
 RETRIES = (1.0, 0.37, 0.11)
@@ -237,7 +237,7 @@ def _deck(
         find_source(lines, analysis.source)
     circuit = [f"* {netlist.title}", *netlist.models(lines).strip().splitlines()]
     for line in lines:
-        circuit += _expand(line, isinstance(analysis, Tran)) if isinstance(line, Source) else [line]
+        circuit += _expand(line, isinstance(analysis, Tran | Hb)) if isinstance(line, Source) else [line]
     circuit = [text for line in circuit if (text := _portable(line))]
     control = [netlist.title]
     for name, device in netlist.devices.items():
@@ -374,6 +374,8 @@ def _analysis(analysis: Analysis) -> str:
                 f"analysis result tran step={analysis.step!r} stop={analysis.stop!r} "
                 f"maxstep={analysis.largest_step!r}{uic}"
             )
+        case Hb():
+            return f"analysis result hb freq=[{analysis.frequency!r}] nharm={int(analysis.harmonics)}"
         case Ac():
             return (
                 f'analysis result ac from={analysis.start!r} to={analysis.stop!r} mode="dec" '
