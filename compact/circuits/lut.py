@@ -172,10 +172,11 @@ class Lut(Circuit):
         return Testbench(self.name, netlist, Tran(last, step), save, s, times)
 
     def layout(self, bench: Testbench) -> dict[str, tuple[tuple[str, ...], ...]]:
-        """Write port, supply, address and output above each other."""
+        """Write port where it is used, supply, address and output above each other."""
         inputs = tuple(name for name in bench.save if name in lut_names(6)["inputs"])
         cells = tuple(name for name in bench.save if name.endswith("xmtj.z"))[:8]
-        return {"": (("b", "wap", "wp"), ("vdd",), inputs, ("sen", "xlut.q", "xlut.qb"), ("y",), cells)}
+        port = (("b", "wap", "wp"),) if bench.settings["write"] else ()
+        return {"": (*port, ("vdd",), inputs, ("sen", "xlut.q", "xlut.qb"), ("y",), cells)}
 
     @staticmethod
     def reads(waveforms: Waveforms, bench: Testbench) -> str:
