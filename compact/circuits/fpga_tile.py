@@ -123,7 +123,7 @@ class FpgaTile(Circuit):
                 circuit.C(f"out{n}", f"out{n}", circuit.gnd, s["c_load"])
             netlist.nodesets |= {f"xtile{n}.{node}": 0.0 for node in _LOW}
             netlist.nodesets |= {f"xtile{n}.{node}": on for node in _HIGH}
-        netlist.options |= FAST | {"vacask:abstol": 1e-10}  # with the default it finds no operating point in sky130
+        netlist.options |= {**FAST, "vacask:abstol": 1e-10}  # with the default it finds no operating point in sky130
         step = s["t_sense"] / 10
         largest = max(step, min(s["t_off"] / 50, LONGEST_STEP * edge))
         each = ("out{0}", "xtile{0}.y", "xtile{0}.q", "xtile{0}.vv", "xtile{0}.xff.xmtj.z", "xtile{0}.xff.xmtj_n.z")

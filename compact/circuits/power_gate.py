@@ -91,7 +91,7 @@ class PowerGate(Circuit):
             high = on * int(bit)
             netlist.initial |= {f"xsram.cell{cell}": high, f"xsram.cell{cell}_n": on - high}
         netlist.nodesets |= {"y": 0.0, "yb": on, "vv": on}
-        netlist.options |= FAST | {"vacask:abstol": 1e-11}  # with the default it finds no operating point in sky130
+        netlist.options |= {**FAST, "vacask:abstol": 1e-11}  # with the default it finds no operating point in sky130
         step = s["t_sense"] / 10
         largest = max(step, min((s["t_off"] + s["t_idle"]) / 50, LONGEST_STEP * edge))
         save = ("sen", "sleep", "vv", "xlut.q", "xlut.qb", "y", "ycmos", "i(vdd)", "i(vcmos)", "i(vsleep)")
@@ -132,9 +132,7 @@ class PowerGate(Circuit):
             Measure("gated_power", gated, "W", 0, cmos, "non-volatile table asleep"),
             Measure("saving", cmos / gated, "1", 1, description="cmos_power over gated_power"),
             Measure("wake_time", ready, "s", 0, s["t_precharge"] + s["t_sense"], "until 95 % of the supply"),
-            Measure(
-                "wake_energy", waking + switching, "J", 0, description="from the supply and into the switch"
-            ),
+            Measure("wake_energy", waking + switching, "J", 0, description="from the supply and into the switch"),
             Measure("droop", droop, "1", 0, 0.1, "of the switched supply during a read, over vdd"),
             Measure("break_even", even, "s", 0, description="time asleep from which on waking is paid back"),
             *area_measures(bench.netlist, ["xlut", "xgate"]),
