@@ -80,7 +80,9 @@ class Crossbar(Circuit):
                 raise CircuitError(f"setting '{name}' = {s[name]:g} must be a whole number")
         rows, columns = int(s["rows"]), int(s["columns"])
         if rows * columns > LARGEST:
-            raise CircuitError(f"a crossbar of {rows} x {columns} cells is too large: at most {LARGEST} cells are built")
+            raise CircuitError(
+                f"a crossbar of {rows} x {columns} cells is too large: at most {LARGEST} cells are built"
+            )
         if s["t_read"] < 10 * s["edge"]:
             raise CircuitError(f"setting 't_read' = {s['t_read']:g} s must be at least 10 edges of {s['edge']:g} s")
         nmos = technology.device("nmos")
@@ -183,9 +185,15 @@ class Crossbar(Circuit):
             Measure("read_error", worst / full_scale, "1", 0, s["error"], "worst column over full scale, gain removed"),
             Measure("read_error_rms", rms / full_scale, "1", 0, s["error"], "the same, rms over columns and reads"),
             Measure(
-                "error_in_steps", worst / step if step else np.nan, "1", 0, description="worst over one step of a weight"
+                "error_in_steps",
+                worst / step if step else np.nan,
+                "1",
+                0,
+                description="worst over one step of a weight",
             ),
-            Measure("read_energy", spent / s["reads"], "J", 0, description="from the row drivers, per read of all columns"),
+            Measure(
+                "read_energy", spent / s["reads"], "J", 0, description="from the row drivers, per read of all columns"
+            ),
         ]
 
 
