@@ -29,8 +29,19 @@ from numpy.typing import NDArray
 
 from compact.diodedata import DiodeSpectrum, Resonance, find_resonance
 from compact.errors import DataError, ParameterError, unknown
+from compact.fitresult import (
+    VAGUE,
+    CardFit,
+    card_name,
+    correlated,
+    correlations_of,
+    fitted,
+    left_open,
+    not_shown,
+    remarks,
+)
 from compact.microwave import absorbed
-from compact.oscillatorfit import MODEL, _stem, relative_errors
+from compact.oscillatorfit import MODEL, relative_errors
 from compact.parameters import ParameterSet, Provenance, Quantity
 from compact.physics.auto_oscillation import AutoOscillator, Junction, Linear
 from compact.physics.macrospin import LARMOR
@@ -50,7 +61,6 @@ FIELD_WORDS = {
     "h_k": "anisotropy field of Kittel's law", "m_eff": "effective magnetisation of Kittel's law",
     "alpha": "Gilbert damping", "h_0": "inhomogeneous full width in field",
 }  # fmt: skip
-VAGUE = 0.5
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ def gilbert(h: FloatArray | float, h_k: float, m_eff: float, alpha: float, h_0: 
 
 
 @dataclass(frozen=True)
-class DiodeFit:
+class DiodeFit(CardFit):
     """Fit of a card to diode spectra.
 
     Parameters
@@ -103,10 +113,8 @@ class DiodeFit:
     resonances: tuple[Resonance, ...]
     field_law: dict[str, Quantity]
 
-    def report(self) -> str:
-        """What was fitted, how well, and what was not determined, as plain text."""
-        card = self.card
-        lines = [f"{card.name}: model {card.model}, {card.provenance.method}", ""]
+    def _told(self) -> list[str]:
+        card, lines = self.card, []
         for s, r in zip(self.spectra, self.resonances, strict=True):
             lines.append(
                 f"  {s.label}: resonance {format_si(r.centre, s.unit, r.stderr['centre'])}, full width "
@@ -114,19 +122,10 @@ class DiodeFit:
                 f"{format_si(r.even, 'V', r.stderr['even'])}, "
                 f"anti-Lorentzian {format_si(r.odd, 'V', r.stderr['odd'])}"
             )
-        lines += ["", "parameters"]
-        for parameter, value, error in card.table():
-            if error is not None:
-                lines.append(f"  {parameter.name:10s} {format_si(value, parameter.unit, error)}")
+        lines += fitted(card)
         for name, q in card.derived.items():
             lines.append(f"  {name:10s} {format_si(q.value, q.unit, q.stderr)}   {q.description}")
-        lines += [f"  correlation of {a} and {b}: {r:+.3f}" for (a, b), r in card.correlations.items() if abs(r) > 0.9]
-        lines += ["", "not determined by the data"]
-        reasons: dict[str, list[str]] = {}
-        for key, why in card.undetermined.items():
-            reasons.setdefault(why, []).append(f"{key} = {card.values[key]:g}")
-        lines += [f"  {', '.join(names)}: {why}" for why, names in reasons.items()]
-        return "\n".join([*lines, *(["", "notes", *(f"  {n}" for n in card.notes)] if card.notes else [])]) + "\n"
+        return [*lines, *correlated(card), *left_open(card), *remarks(card.notes)]
 
     def plot(self, path: str | Path) -> Path:
         """Draw data and fitted law to a PNG, SVG or PDF file; the file."""
@@ -505,27 +504,18 @@ class _Work:
             if not declared.low <= values[key] <= declared.high:
                 undetermined.setdefault(key, "out of the model's range; assumed")
                 values[key], _ = self.base.values[key], stderr.pop(key, None)
-        fitted = self.base.replace(None, **values)
+        chosen = self.base.replace(None, **values)
         curves = []
         for k, s in enumerate(self.spectra):
             curve = self.curve(state, k)
             curves.append(curve + self.background(k, s.voltage - curve))
         derived |= self._sensitivity()
         plain = [n.removeprefix("log_").replace("per_i_th", "i_th") for n in result.var_names]
-        root = np.sqrt(np.diag(result.covar))
-        correlations = {
-            (plain[b], plain[a]): float(
-                np.clip(
-                    result.covar[a, b] / (root[a] * root[b]) * (-1.0) ** [plain[a], plain[b]].count("i_th"), -1, 1
-                )
-            )
-            for a in range(len(plain)) for b in range(a) if {plain[a], plain[b]} <= set(fitted.values)
-        }  # fmt: skip
+        every = correlations_of(result.covar, plain, {"i_th": -1.0})
+        correlations = {pair: r for pair, r in every.items() if {*pair} <= {*chosen.values}}
         why = "only its product with torque_ip shows in a rectified voltage"
         undetermined.setdefault("cos_u", why)
-        for declared in allowed.declared_parameters:
-            if declared.scope == "model" and declared.name not in {*stderr, *undetermined}:
-                undetermined[declared.name] = "rectified voltages do not show it"
+        undetermined |= not_shown(allowed, {*stderr, *undetermined}, "rectified voltages do not show it", {})
         silent = [s.label for s, r in zip(self.spectra, self.resonances, strict=True) if not r.significant]
         if silent:
             notes.append(f"no resonance of its own stands out in {', '.join(silent)}")
@@ -537,7 +527,7 @@ class _Work:
         digest = next(iter(hashes), "") if len(hashes) < 2 else hashlib.sha256("".join(hashes).encode()).hexdigest()
         sources = list(dict.fromkeys(s.source for s in self.spectra))
         found = dataclasses.replace(
-            fitted, name=name or _stem(sources[0]), stderr=stderr, correlations=correlations,
+            chosen, name=name or card_name(sources[0], "oscillator"), stderr=stderr, correlations=correlations,
             undetermined=undetermined, notes=tuple(dict.fromkeys(notes)), derived=derived,
             provenance=Provenance(
                 source=", ".join(sources), sha256=digest, date=datetime.date.today().isoformat(), citation=citation,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +14,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from compact.errors import DataError, ParameterError
-from compact.parameters import ParameterSet, Provenance
+from compact.fitresult import (
+    VAGUE,
+    CardFit,
+    card_name,
+    correlated,
+    correlations_of,
+    fitted,
+    left_open,
+    not_shown,
+    origin,
+    remarks,
+)
+from compact.parameters import ParameterSet
 from compact.roles import Role, read_roles
-from compact.units import format_si
 from compact.writing import AxialDrive
 
 __all__ = ["DwellFit", "DwellTable", "Dwells", "dwell_times", "fit_dwells", "read_dwells", "read_trace"]
@@ -39,8 +48,6 @@ TRACE_ROLES = {
     "current": Role("A", r"(^|[^a-z])(i|curr|current)([^a-z]|$)"),
 }
 MIN_DWELLS = 5
-VAGUE = 0.5
-"""Relative standard error from which on a parameter counts as not determined."""
 FREE = {
     "mtj": ("delta", "tau_d", "ic_p2ap", "ic_ap2p", "h_bias"),
     "telegraph": ("delta", "tau_0", "vc_p2ap", "vc_ap2p", "h_bias"),
@@ -318,7 +325,7 @@ def read_dwells(
 
 
 @dataclass(frozen=True)
-class DwellFit:
+class DwellFit(CardFit):
     """Fit of a card to dwell times.
 
     Parameters
@@ -343,25 +350,9 @@ class DwellFit:
         logs = _log_dwells(self.card, self.table.quantity, np.asarray(level, dtype=float))
         return np.exp(logs[0]), np.exp(logs[1])
 
-    def report(self) -> str:
-        """What was fitted, how well, and what was not determined, as plain text."""
-        card = self.card
-        lines = [f"{card.name}: model {card.model}, {card.provenance.method}", ""]
-        lines += [
-            f"{self.table.source}: {self.table.level.size} biases; rms of ln(dwell) {self.rms:.3g}",
-            "",
-            "parameters",
-        ]
-        for parameter, value, error in card.table():
-            if error is not None:
-                lines.append(f"  {parameter.name:10s} {format_si(value, parameter.unit, error)}")
-        lines += [f"  correlation of {a} and {b}: {r:+.3f}" for (a, b), r in card.correlations.items() if abs(r) > 0.5]
-        lines += ["", "not determined by the data"]
-        reasons: dict[str, list[str]] = {}
-        for key, why in card.undetermined.items():
-            reasons.setdefault(why, []).append(f"{key} = {card.values[key]:g}")
-        lines += [f"  {', '.join(names)}: {why}" for why, names in reasons.items()]
-        return "\n".join([*lines, *(["", "notes", *(f"  {n}" for n in card.notes)] if card.notes else [])]) + "\n"
+    def _told(self) -> list[str]:
+        card, data = self.card, f"{self.table.source}: {self.table.level.size} biases; rms of ln(dwell) {self.rms:.3g}"
+        return [data, *fitted(card), *correlated(card, 0.5), *left_open(card), *remarks(card.notes)]
 
     def plot(self, path: str | Path) -> Path:
         """Draw data and fitted law to a PNG, SVG or PDF file; the file."""
@@ -464,7 +455,7 @@ def fit_dwells(
             result = solve()
     best = values(result.params.valuesdict())
     scale = math.sqrt(max(result.redchi, 1.0))
-    fitted = base.replace(None, **best)
+    chosen = base.replace(None, **best)
     stderr = {}
     for key in names:
         parameter = result.params.get(f"log_{key}") or result.params[key]
@@ -472,35 +463,26 @@ def fit_dwells(
             stderr[key] = parameter.stderr * scale * (1.0 if key == "h_bias" else best[key])
     correlations = {}
     if result.covar is not None:
-        root = np.sqrt(np.diag(result.covar))
-        plain = [n.removeprefix("log_") for n in result.var_names]
-        for a, first in enumerate(plain):
-            for b, second in enumerate(plain[:a]):
-                correlations[second, first] = float(np.clip(result.covar[a, b] / (root[a] * root[b]), -1, 1))
-    for declared in fitted.definition.declared_parameters:
-        if declared.scope == "model" and declared.name not in {*stderr, *undetermined}:
-            undetermined[declared.name] = OTHER_REASON
+        correlations = correlations_of(result.covar, [n.removeprefix("log_") for n in result.var_names])
+    undetermined |= not_shown(chosen.definition, {*stderr, *undetermined}, OTHER_REASON, {})
     notes = list(table.notes)
     if result.redchi > 2:
         notes.append(f"dwell times scatter {scale:.2g} times more about the law than their number explains")
-    left = measured - _log_dwells(fitted, table.quantity, level)
+    left = measured - _log_dwells(chosen, table.quantity, level)
     rms = float(np.sqrt(np.mean(left**2)))
-    stem = re.sub(r"[^a-z0-9]+", "_", Path(table.source).stem.lower()).strip("_") or "dwells"
     found = dataclasses.replace(
-        fitted,
-        name=name or (stem if stem[:1].isalpha() else f"fit_{stem}")[:60],
+        chosen,
+        name=name or card_name(table.source, "dwells"),
         stderr=stderr,
         correlations=correlations,
         undetermined=undetermined,
         notes=tuple(dict.fromkeys(notes)),
         derived={},
-        provenance=Provenance(
-            source=table.source,
-            sha256=table.sha256,
-            date=datetime.date.today().isoformat(),
-            method="mean dwell times of both states against bias, maximum likelihood",
-            citation=citation,
-            quality={"rms_log_dwell": rms, "dispersion": float(result.redchi), "biases": float(level.size)},
+        provenance=origin(
+            [table],
+            "mean dwell times of both states against bias, maximum likelihood",
+            {"rms_log_dwell": rms, "dispersion": float(result.redchi), "biases": float(level.size)},
+            citation,
         ),
     )
     return DwellFit(found, table, rms, float(result.redchi))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,24 +15,22 @@ from compact.errors import DataError
 from compact.fieldfit import Estimate, LoopOfField, fit_closed, fit_open
 from compact.fieldloop import OERSTED, FieldLoop, analyse_field_loop, read_field_loop
 from compact.fieldthermal import VAGUE, Thermal, fit_thermal
-from compact.model import AUTOMATIC, Model
+from compact.fitresult import REASONS as COMMON
+from compact.fitresult import CardFit, card_name, fitted, left_open, not_shown, origin, refuse_twice, remarks
+from compact.model import Model
 from compact.models import get_model
-from compact.parameters import ParameterSet, Provenance, Quantity
+from compact.parameters import ParameterSet, Quantity
 from compact.units import format_si
 
 __all__ = ["FieldFit", "fit_field_loops"]
 
 MODELS = ("mtj", "mtj_macrospin")
-REASONS = {
+REASONS = COMMON | {
     "tau_d": "field loops are far slower than the relaxation time; it takes nanosecond pulses or a resonance",
     "ic_p2ap": "no current switches in a field loop",
     "ic_ap2p": "no current switches in a field loop",
     "polarisation": "no current switches in a field loop",
     "asymmetry": "no current switches in a field loop",
-    "t_nom": "the file does not say at which temperature it was taken",
-    "tc_r": "all data are at one temperature",
-    "t_bloch": "all data are at one temperature",
-    "k_exponent": "all data are at one temperature",
     "diameter_ref": "a loop does not show the size of the junction",
     "alpha": "a quasistatic loop does not show the damping",
 }
@@ -44,7 +40,7 @@ OTHER_REASON = "a loop of resistance against field does not show it"
 
 
 @dataclass(frozen=True)
-class FieldFit:
+class FieldFit(CardFit):
     """Fit of one or several loops of one device.
 
     Parameters
@@ -61,14 +57,8 @@ class FieldFit:
     fits: tuple[LoopOfField, ...]
     thermal: Thermal | None = None
 
-    @property
-    def quality(self) -> dict[str, float]:
-        """Goodness figures of the card."""
-        return dict(self.card.provenance.quality)
-
-    def report(self) -> str:
-        """What was fitted, how well, and what was not determined, as plain text."""
-        return "\n".join(_report(self)) + "\n"
+    def _told(self) -> list[str]:
+        return _report(self)
 
     def plot(self, path: str | Path) -> Path:
         """Draw data, fit and residuals to a PNG, SVG or PDF file."""
@@ -129,9 +119,7 @@ def fit_field_loops(
     read = [item if isinstance(item, FieldLoop) else read_field_loop(item) for item in given]
     if not read:
         raise DataError("no loop was given")
-    hashes = [(loop.sha256, loop.source) for loop in read if loop.sha256]
-    if len(set(hashes)) < len(hashes):
-        raise DataError(f"{max(hashes, key=hashes.count)[1]} was given twice")
+    refuse_twice(read)
     if sweep_rate is not None:
         read = [loop if loop.sweep_rate else dataclasses.replace(loop, sweep_rate=sweep_rate) for loop in read]
     shapes = [analyse_field_loop(loop) for loop in read]
@@ -158,11 +146,6 @@ def _anisotropy(fits: Sequence[LoopOfField]) -> tuple[Estimate | None, str]:
     if not best[1] <= VAGUE * best[0]:
         return None, "the curve along the hard axis does not come near saturation"
     return best, ""
-
-
-def _name(source: str) -> str:
-    name = re.sub(r"[^a-z0-9]+", "_", Path(source).stem.lower()).strip("_")
-    return (name if name[:1].isalpha() else f"fit_{name}")[:60].strip("_")
 
 
 def _card(
@@ -234,10 +217,7 @@ def _card(
     bias = next((f.shape.loop.bias for f in fits if f.shape.loop.bias), None)
     for key in BIAS:
         undetermined[key] = "all data are at one bias"
-    settings = AUTOMATIC
-    for p in device.parameters:
-        if p.scope == "model" and p.name not in {*stderr, *undetermined, *settings} and p.name not in values:
-            undetermined[p.name] = REASONS.get(p.name, OTHER_REASON)
+    undetermined |= not_shown(device, {*stderr, *undetermined, *values}, OTHER_REASON, REASONS)
     quality = {"loops": float(len(fits)), "rms_over_height": float(np.sqrt(np.mean([f.rms**2 for f in fits])))}
     loops = [f.shape.loop for f in fits]
     method = "resistance against field, least squares"
@@ -246,17 +226,11 @@ def _card(
         quality["switching_events"] = float(thermal.events)
     return ParameterSet(
         model=device.name,
-        name=name or _name(loops[0].source),
+        name=name or card_name(loops[0].source),
         values=device.complete(values),
         stderr=stderr,
         correlations=correlations,
-        provenance=Provenance(
-            source=", ".join(dict.fromkeys(loop.source for loop in loops)),
-            sha256=" ".join(dict.fromkeys(loop.sha256 for loop in loops if loop.sha256)),
-            date=datetime.date.today().isoformat(),
-            method=method,
-            quality=quality,
-        ),
+        provenance=origin(loops, method, quality),
         derived=_derived(fits, h_k, thermal, values.get("t_nom", 300.0)),
         undetermined=undetermined,
         notes=tuple(_notes(fits, h_k, thermal, tau_d, bias, kelvin)),
@@ -372,7 +346,7 @@ def _notes(
 
 def _report(result: FieldFit) -> list[str]:
     card = result.card
-    lines = [f"{card.name}: model {card.model}, {card.provenance.method}", ""]
+    lines: list[str] = []
     for fit in result.fits:
         shape = fit.shape
         axis = "easy axis" if fit.form == "loop" else "hard axis"
@@ -393,21 +367,8 @@ def _report(result: FieldFit) -> list[str]:
             lines.append(f"  anisotropy field {_oersted(fit.values['h_k'])}")
         lines.append(f"  rms residual over loop height: {100 * fit.rms:.2f} %")
         lines.append("")
-    lines.append("parameters")
-    for parameter, value, error in card.table():
-        if parameter.name in card.undetermined or parameter.name in AUTOMATIC:
-            continue
-        if parameter.scope == "instance" and error is None:
-            continue
-        given = "" if error is not None else " (given)"
-        lines.append(f"  {parameter.name:10s} {format_si(value, parameter.unit, error)}{given}")
-    lines += ["", "not determined by the data"]
-    reasons: dict[str, list[str]] = {}
-    for name, why in card.undetermined.items():
-        reasons.setdefault(why, []).append(f"{name} = {card.values[name]:g}")
-    lines += [f"  {', '.join(names)} assumed: {why}" for why, names in reasons.items()]
-    lines += ["", "notes", *(f"  {note}" for note in card.notes)]
-    return lines
+    lines.pop()
+    return [*lines, *fitted(card, given=True), *left_open(card, " assumed"), *remarks(card.notes)]
 
 
 def _oersted(estimate: Estimate) -> str:

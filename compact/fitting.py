@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import math
-import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +12,22 @@ import numpy as np
 
 from compact.data import Loop, read_loops
 from compact.errors import DataError
+from compact.fitresult import REASONS as COMMON
+from compact.fitresult import (
+    CardFit,
+    card_name,
+    correlated,
+    fitted,
+    left_open,
+    not_shown,
+    origin,
+    refuse_twice,
+    remarks,
+)
 from compact.loopfit import BIAS_PARAMETERS, fit_shape
 from compact.loopmodel import REGIONS, LoopFit
 from compact.loops import analyse_loop
-from compact.model import AUTOMATIC, Model
+from compact.model import Model
 from compact.models import get_model
 from compact.parameters import ParameterSet, Provenance, Quantity
 from compact.pulses import PulseFit, fit_pulses
@@ -28,13 +37,9 @@ __all__ = ["FitResult", "fit_loop"]
 
 CONDUCTION = ("r_p", "tmr", *BIAS_PARAMETERS)
 REQUIRED = (*CONDUCTION, "ic_p2ap", "ic_ap2p", "delta", "tau_d", "h_bias", "t_nom")
-REASONS = {
+REASONS = COMMON | {
     "tau_d": "a loop is far slower than the relaxation time; it takes nanosecond pulses or a ferromagnetic resonance",
     "h_bias": "these loops cannot tell a stray field from unequal critical currents",
-    "t_nom": "the file does not say at which temperature it was taken",
-    "tc_r": "all data are at one temperature",
-    "t_bloch": "all data are at one temperature",
-    "k_exponent": "all data are at one temperature",
     "diameter_ref": "a loop does not show the size of the junction",
 }
 NUISANCES = {
@@ -49,7 +54,7 @@ OTHER_REASON = "a hysteresis loop does not show it"
 
 
 @dataclass(frozen=True)
-class FitResult:
+class FitResult(CardFit):
     """Fit of one or several loops.
 
     Parameters
@@ -66,14 +71,8 @@ class FitResult:
     fits: tuple[LoopFit, ...]
     pulses: PulseFit | None = None
 
-    @property
-    def quality(self) -> dict[str, float]:
-        """Goodness figures of the card."""
-        return dict(self.card.provenance.quality)
-
-    def report(self) -> str:
-        """What was fitted, how well, and what was not determined, as plain text."""
-        return "\n".join(_report(self)) + "\n"
+    def _told(self) -> list[str]:
+        return _report(self)
 
     def plot(self, path: str | Path) -> Path:
         """Draw data, fit and residuals to a PNG, SVG or PDF file.
@@ -138,9 +137,7 @@ def fit_loop(
     read = [loop for item in given for loop in ([item] if isinstance(item, Loop) else read_loops(item))]
     if not read:
         raise DataError("no loop was given")
-    hashes = [(loop.sha256, loop.source) for loop in read if loop.sha256]
-    if len(set(hashes)) < len(hashes):
-        raise DataError(f"{max(hashes, key=hashes.count)[1]} was given twice")
+    refuse_twice(read)
     if pulse_widths is not None:
         if len(pulse_widths) != len(read) or not all(np.isfinite(w) and w > 0 for w in pulse_widths):
             raise DataError(f"{len(read)} loops need as many positive pulse widths, not {list(pulse_widths)}")
@@ -154,16 +151,8 @@ def fit_loop(
             pulses = fit_pulses(fits, device, assumed["tau_d"])
         except DataError as error:
             reason = str(error)
-    card = _card(device, fits, pulses, reason, known, name or _name([loop.source for loop in read]))
+    card = _card(device, fits, pulses, reason, known, name or card_name([loop.source for loop in read]))
     return FitResult(card, fits, pulses)
-
-
-def _name(sources: Sequence[str]) -> str:
-    """Card name from file names: what they have in common."""
-    stems = [Path(source).stem.lower() for source in sources]
-    common = os.path.commonprefix(stems)  # noqa: RUF071 - letters, not path components
-    name = re.sub(r"[^a-z0-9]+", "_", common if len(common) > 2 else stems[0]).strip("_")
-    return (name if name[:1].isalpha() else f"fit_{name}")[:60].strip("_")
 
 
 def _combine(found: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -227,10 +216,7 @@ def _card(
         )
     if values.get("g_slope", 0.0) ** 2 > 3.8 * values.get("g_curv", 0.0):
         values["g_curv"] = values["g_slope"] ** 2 / 3.8  # the least that the model allows
-    settings = AUTOMATIC
-    for declared in device.parameters:
-        if declared.scope == "model" and declared.name not in {*stderr, *known, *undetermined, *settings}:
-            undetermined[declared.name] = REASONS.get(declared.name, OTHER_REASON)
+    undetermined |= not_shown(device, {*stderr, *known, *undetermined}, OTHER_REASON, REASONS)
     complete = device.complete(values)
     return ParameterSet(
         model=device.name,
@@ -259,13 +245,7 @@ def _provenance(fits: Sequence[LoopFit], pulses: PulseFit | None) -> Provenance:
     method = f"{loops[0].kind} hysteresis loop, least squares"
     if pulses:
         method = f"{len(fits)} {loops[0].kind} hysteresis loops, least squares; thermally activated switching"
-    return Provenance(
-        source=", ".join(dict.fromkeys(loop.source for loop in loops)),
-        sha256=" ".join(dict.fromkeys(loop.sha256 for loop in loops if loop.sha256)),
-        date=datetime.date.today().isoformat(),
-        method=method,
-        quality=quality,
-    )
+    return origin(loops, method, quality)
 
 
 def _time_label(seconds: float) -> str:
@@ -361,7 +341,7 @@ def _notes(
 
 def _report(result: FitResult) -> list[str]:
     card = result.card
-    lines = [f"{card.name}: model {card.model}, {card.provenance.method}", ""]
+    lines: list[str] = []
     for fit in result.fits:
         shape = fit.shape
         width = f", pulse width {format_si(shape.loop.pulse_width, 's')}" if shape.loop.pulse_width else ""
@@ -386,22 +366,6 @@ def _report(result: FitResult) -> list[str]:
             for key, (v, e) in fit.nuisance.items()
         ]
         lines.append("")
-    settings = AUTOMATIC
-    lines.append("parameters")
-    for parameter, value, error in card.table():
-        if parameter.name in card.undetermined or parameter.scope == "instance":
-            continue
-        if parameter.name in settings:
-            continue
-        given = "" if error is not None else " (given)"
-        lines.append(f"  {parameter.name:10s} {format_si(value, parameter.unit, error)}{given}")
-    strong = [(a, b, r) for (a, b), r in card.correlations.items() if abs(r) > 0.9]
-    lines += [f"  correlation of {a} and {b}: {r:+.3f}" for a, b, r in strong]
-    lines += ["", "not determined by the data"]
-    reasons: dict[str, list[str]] = {}
-    for name, why in card.undetermined.items():
-        unit = card.definition.parameter(name).unit
-        reasons.setdefault(why, []).append(f"{name} = {format_si(card.values[name], unit)}")
-    lines += [f"  {', '.join(names)} assumed: {why}" for why, names in reasons.items()]
-    lines += ["", "notes", *(f"  {note}" for note in card.notes if not note.startswith(ASSUMED))]
-    return lines
+    lines.pop()
+    lines += [*fitted(card, given=True), *correlated(card), *left_open(card, " assumed", units=True)]
+    return [*lines, *remarks(note for note in card.notes if not note.startswith(ASSUMED))]

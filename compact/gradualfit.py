@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +15,14 @@ from numpy.typing import NDArray
 
 from compact.data import Loop, read_loops
 from compact.errors import DataError
-from compact.fitting import _combine, _name
+from compact.fitresult import CardFit, card_name, correlated, left_open, origin, refuse_twice, remarks
+from compact.fitting import _combine
 from compact.loopfit import fit_shape
 from compact.loopmodel import NO_ROLL, LoopFit, LoopModel, Switching, noise_of_points, regions
 from compact.loops import LoopShape, analyse_loop
 from compact.manyfit import DEVICE, Problem, Solution, at_limits, criterion, others_undetermined, solution
 from compact.models import get_model
-from compact.parameters import ParameterSet, Provenance
+from compact.parameters import ParameterSet
 from compact.pulsed import PulsedJunction
 from compact.switching import History
 from compact.units import format_si
@@ -82,7 +82,7 @@ class GradualLoop:
 
 
 @dataclass(frozen=True)
-class GradualFit:
+class GradualFit(CardFit):
     """Fit of gradual loops with the model `multidomain`.
 
     Parameters
@@ -99,14 +99,8 @@ class GradualFit:
     loops: tuple[GradualLoop, ...]
     predictions: tuple[GradualLoop, ...] = ()
 
-    @property
-    def quality(self) -> dict[str, float]:
-        """Goodness figures of the card."""
-        return dict(self.card.provenance.quality)
-
-    def report(self) -> str:
-        """What was fitted, how well, and what was not determined, as plain text."""
-        return "\n".join(_report(self)) + "\n"
+    def _told(self) -> list[str]:
+        return _report(self)
 
     def plot(self, path: str | Path) -> Path:
         """Draw data, fit and residuals to a PNG, SVG or PDF file."""
@@ -270,9 +264,7 @@ def fit_gradual(
         pairs = zip([*read, *asked], pulse_widths, strict=True)
         both = [dataclasses.replace(x, pulse_width=float(w)) for x, w in pairs]
         read, asked = both[: len(read)], both[len(read) :]
-    hashes = [(x.sha256, x.source) for x in [*read, *asked] if x.sha256]
-    if len(set(hashes)) < len(hashes):
-        raise DataError(f"{max(hashes, key=hashes.count)[1]} was given twice")
+    refuse_twice([*read, *asked])
     given = dict(known or {}) | ({} if temperature is None else {"t_nom": float(temperature)})
     base = ParameterSet("multidomain", "known", given).values  # checks them
     parts = [_Part(loop) for loop in read]
@@ -286,7 +278,7 @@ def fit_gradual(
             f"{base['tau_0']:.3g} s; switching is then not thermally activated"
         )
     chosen, problem, result = _choose(parts, base, given, several)
-    card = _card(problem, result, chosen, given, several, name or _name([p.shape.loop.source for p in parts]))
+    card = _card(problem, result, chosen, given, several, name or card_name([p.shape.loop.source for p in parts]))
     fitted = problem.transform.outside(problem.split(result.x)[0])
     junction = PulsedJunction(problem.base | fitted, problem.reach, problem.by_voltage)
     found = tuple(
@@ -400,12 +392,10 @@ def _card(
         "multidomain", name,
         {**given, **chosen, **{m: problem.base[m] for m in DEVICE}, **solved.values, **conduction},
         stderr=stderr, correlations=solved.correlations,
-        provenance=Provenance(
-            source=", ".join(dict.fromkeys(x.source for x in loops)),
-            sha256=" ".join(dict.fromkeys(x.sha256 for x in loops if x.sha256)),
-            date=datetime.date.today().isoformat(),
-            method=f"{len(loops)} gradual {loops[0].kind} loop{'s' * (len(loops) > 1)}, least squares, pulse by pulse",
-            quality=quality,
+        provenance=origin(
+            loops,
+            f"{len(loops)} gradual {loops[0].kind} loop{'s' * (len(loops) > 1)}, least squares, pulse by pulse",
+            quality,
         ),
         undetermined=undetermined,
         notes=tuple(_notes(problem, parts, solved, chosen, several)),
@@ -452,7 +442,7 @@ def predict_loop(card: ParameterSet, loop: Loop) -> GradualLoop:
 
 def _report(fit: GradualFit) -> list[str]:
     card = fit.card
-    lines = [f"{card.name}: model {card.model}, {card.provenance.method}", ""]
+    lines: list[str] = []
     for word, loops in (("", fit.loops), ("predicted, ", fit.predictions)):
         for loop in loops:
             width = loop.shape.loop.pulse_width
@@ -466,11 +456,4 @@ def _report(fit: GradualFit) -> list[str]:
         if parameter.name not in card.undetermined and parameter.scope != "instance":
             given = "" if error is not None else " (given)" if parameter.name != "barrier_power" else " (chosen)"
             lines.append(f"  {parameter.name:13s} {format_si(value, parameter.unit, error)}{given}")
-    strong = [(a, b, r) for (a, b), r in card.correlations.items() if abs(r) > 0.95]
-    lines += [f"  correlation of {a} and {b}: {r:+.3f}" for a, b, r in strong]
-    lines += ["", "not determined by the data"]
-    reasons: dict[str, list[str]] = {}
-    for n, why in card.undetermined.items():
-        reasons.setdefault(why, []).append(f"{n} = {format_si(card.values[n], card.definition.parameter(n).unit)}")
-    lines += [f"  {', '.join(names)} assumed: {why}" for why, names in reasons.items()]
-    return [*lines, "", "notes", *(f"  {note}" for note in card.notes)]
+    return [*lines, *correlated(card, 0.95), *left_open(card, " assumed", units=True), *remarks(card.notes)]

@@ -15,7 +15,6 @@ import dataclasses
 import datetime
 import hashlib
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from compact.errors import DataError, ParameterError, unknown
+from compact.fitresult import (
+    VAGUE,
+    CardFit,
+    card_name,
+    correlated,
+    correlations_of,
+    fitted,
+    left_open,
+    not_shown,
+    remarks,
+)
 from compact.microwave import delivered_power
 from compact.oscillatordata import KINDS, OscillatorTable, read_oscillator
 from compact.parameters import ParameterSet, Provenance
@@ -46,7 +56,6 @@ NEEDS = {
 }  # fmt: skip
 NEAR = 3.0
 """Widths of the thermal rounding of the threshold within which no linewidth is fitted."""
-VAGUE = 0.5
 GIVE_UP = ("energy", "q_damping", "n_shift", "cos_u", "f_i", "gamma_g", "i_th", "f_0")
 """What is held first where the data leave several open: what shows only above threshold."""
 PASSES = 3
@@ -95,7 +104,7 @@ def _predict(
 
 
 @dataclass(frozen=True)
-class OscillatorFit:
+class OscillatorFit(CardFit):
     """Fit of a card to tables.
 
     Parameters
@@ -127,27 +136,15 @@ class OscillatorFit:
         assert model.junction is not None
         return _predict(model, kind, i, model.junction.at(i), load)
 
-    def report(self) -> str:
-        """What was fitted, how well, and what was not determined, as plain text."""
+    def _told(self) -> list[str]:
         card = self.card
-        lines = [f"{card.name}: model {card.model}, {card.provenance.method}", ""]
-        lines += [f"{t.source}: {t.current.size} currents" for t in self.tables]
+        lines = [f"{t.source}: {t.current.size} currents" for t in self.tables]
         for kind, value in self.scatter.items():
             text = format_si(value, "Hz") if kind == "frequency" else f"{100 * value:.2g} %"
             lines.append(f"  {kind:10s} scatters by {text}")
         if self.skipped:
             lines.append(f"  {self.skipped} linewidths near threshold are not used")
-        lines += ["", "parameters"]
-        for parameter, value, error in card.table():
-            if error is not None:
-                lines.append(f"  {parameter.name:10s} {format_si(value, parameter.unit, error)}")
-        lines += [f"  correlation of {a} and {b}: {r:+.3f}" for (a, b), r in card.correlations.items() if abs(r) > 0.9]
-        lines += ["", "not determined by the data"]
-        reasons: dict[str, list[str]] = {}
-        for key, why in card.undetermined.items():
-            reasons.setdefault(why, []).append(f"{key} = {card.values[key]:g}")
-        lines += [f"  {', '.join(names)}: {why}" for why, names in reasons.items()]
-        return "\n".join([*lines, *(["", "notes", *(f"  {n}" for n in card.notes)] if card.notes else [])]) + "\n"
+        return [*lines, *fitted(card), *correlated(card), *left_open(card), *remarks(card.notes)]
 
     def plot(self, path: str | Path) -> Path:
         """Draw data and fitted laws to a PNG, SVG or PDF file; the file."""
@@ -266,8 +263,8 @@ def fit_oscillator(
             raise DataError(f"{tables[0].source}: the data determine no parameter of an oscillator")
         result, used = _solve(points, base, names, kelvin)
     values = _values(result.params.valuesdict(), base)
-    fitted = base.replace(None, **values)
-    model = AutoOscillator.from_card(fitted, kelvin)
+    chosen = base.replace(None, **values)
+    model = AutoOscillator.from_card(chosen, kelvin)
     excess = math.sqrt(max(result.redchi, 1.0))
     if result.covar is None:
         raise DataError(f"{tables[0].source}: the fit does not settle; hold a parameter")
@@ -277,18 +274,11 @@ def fit_oscillator(
         stderr[key] = (
             float(result.params[full].stderr) * excess * (abs(values[key]) if full.startswith("log_") else units[key])
         )
-    root = np.sqrt(np.diag(result.covar))
-    sign = {k: math.copysign(1.0, values[k]) for k in plain}
-    correlations = {
-        (plain[b], plain[a]): float(
-            np.clip(result.covar[a, b] / (root[a] * root[b]) * sign_of(plain[a], sign) * sign_of(plain[b], sign), -1, 1)
-        )
-        for a in range(len(plain))
-        for b in range(a)
-    }
-    for declared in fitted.definition.declared_parameters:
-        if declared.scope == "model" and declared.name not in {*stderr, *undetermined}:
-            undetermined[declared.name] = "tables of frequency, power and linewidth do not show it"
+    # What is varied of these is the logarithm of their size.
+    signs = {k: math.copysign(1.0, values[k]) for k in plain if k in LOGARITHMIC}
+    correlations = correlations_of(result.covar, plain, signs)
+    other = "tables of frequency, power and linewidth do not show it"
+    undetermined |= not_shown(chosen.definition, {*stderr, *undetermined}, other, {})
     scatter = {}
     for kind in KINDS:
         left = [_deviation(p, _predict(model, kind, p.current, p.at, p.load))[u] for p, u in zip(points, used,
@@ -304,7 +294,7 @@ def fit_oscillator(
     digest = hashlib.sha256("".join(t.sha256 for t in tables).encode()).hexdigest() if tables[0].sha256 else ""
     quality = {f"rms_{k}": v for k, v in scatter.items()} | {"reduced_chi_squared": float(result.redchi)}
     found = dataclasses.replace(
-        fitted, name=name or _stem(tables[0].source), stderr=stderr, correlations=correlations,
+        chosen, name=name or card_name(tables[0].source, "oscillator"), stderr=stderr, correlations=correlations,
         undetermined=undetermined, notes=tuple(dict.fromkeys(notes)), derived={},
         provenance=Provenance(
             source=", ".join(t.source for t in tables), sha256=tables[0].sha256 if len(tables) == 1 else digest,
@@ -313,16 +303,6 @@ def fit_oscillator(
         ),
     )  # fmt: skip
     return OscillatorFit(found, tuple(tables), kelvin, scatter, skipped)
-
-
-def sign_of(name: str, sign: Mapping[str, float]) -> float:
-    """Sign by which the correlation of a logarithm turns into that of the value."""
-    return sign[name] if name in LOGARITHMIC else 1.0
-
-
-def _stem(source: str) -> str:
-    stem = re.sub(r"[^a-z0-9]+", "_", Path(source).stem.lower()).strip("_") or "oscillator"
-    return (stem if stem[:1].isalpha() else f"fit_{stem}")[:60]
 
 
 def _units(base: ParameterSet) -> dict[str, float]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import math
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +15,19 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from compact.errors import DataError, ParameterError
-from compact.parameters import ParameterSet, Provenance, Quantity
+from compact.fitresult import (
+    REASONS,
+    VAGUE,
+    CardFit,
+    card_name,
+    correlated,
+    correlations_of,
+    fitted,
+    left_open,
+    origin,
+    remarks,
+)
+from compact.parameters import ParameterSet, Quantity
 from compact.physics.fokker_planck import Axial, mesh
 from compact.roles import Role, read_roles
 from compact.units import format_si
@@ -36,18 +46,10 @@ ROLES = {
 }
 FIT_CELLS = 140
 """Cells of the Fokker-Planck mesh in the first round of a fit; the second takes as many as Delta asks for."""
-VAGUE = 0.5
-"""Relative standard error from which on a parameter counts as not determined."""
 LIMITS = {"delta": (4.0, 1e5), "ic_ap2p": (1e-12, 10.0), "ic_p2ap": (1e-12, 10.0), "tau_d": (1e-12, 1e-3)}
 PLATEAU_MARGIN = 9.0
 """Fall of the deviance, in units of the dispersion, that a plateau below 1 must bring."""
-REASONS = {
-    "h_bias": "taken as given: a stray field cannot be told from the critical current",
-    "t_nom": "the file does not say at which temperature it was taken",
-    "tc_r": "all data are at one temperature",
-    "t_bloch": "all data are at one temperature",
-    "k_exponent": "all data are at one temperature",
-}
+STRAY = {"h_bias": "taken as given: a stray field cannot be told from the critical current"}
 OTHER_REASON = "switching probabilities do not show it"
 GIVEN = "given with the data, not fitted"
 
@@ -380,7 +382,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class ProbabilityFit:
+class ProbabilityFit(CardFit):
     """Fit of a card to switching probabilities.
 
     Parameters
@@ -533,9 +535,8 @@ class ProbabilityFit:
         plain = {n: n.removeprefix("log_") for n in names}
         return {plain[n]: np.exp(chain[:, k]) if plain[n] != n else chain[:, k] for k, n in enumerate(names)}
 
-    def report(self) -> str:
-        """What was fitted, how well, and what was not determined, as plain text."""
-        return "\n".join(_report(self)) + "\n"
+    def _told(self) -> list[str]:
+        return _report(self)
 
     def plot(self, path: str | Path) -> Path:
         """Draw data, fit and residuals to a PNG, SVG or PDF file; the file."""
@@ -788,13 +789,8 @@ def _assemble(
     stderr = {k: values[k] * e for k, e in errors.items() if math.isfinite(e)}
     correlations = {}
     if result.covar is not None:
-        root = np.sqrt(np.diag(result.covar))
-        for a, first in enumerate(result.var_names):
-            for b, second in enumerate(result.var_names[:a]):
-                pair = first.removeprefix("log_"), second.removeprefix("log_")
-                if all(n in stderr for n in pair):
-                    r = float(result.covar[a, b] / (root[a] * root[b]))
-                    correlations[pair[1], pair[0]] = min(max(r, -1.0), 1.0)
+        every = correlations_of(result.covar, [n.removeprefix("log_") for n in result.var_names])
+        correlations = {pair: r for pair, r in every.items() if {*pair} <= {*stderr}}
     levels = {}
     derived: dict[str, Quantity] = {}
     for k, table in enumerate(problem.tables):
@@ -846,24 +842,19 @@ def _assemble(
     for declared in complete.definition.declared_parameters:
         if declared.scope == "model" and declared.name not in {*stderr, *undetermined}:
             known = declared.name in given or base.values[declared.name] != declared.default
-            why = GIVEN if known else REASONS.get(declared.name, OTHER_REASON)
+            why = GIVEN if known else (REASONS | STRAY).get(declared.name, OTHER_REASON)
             undetermined[declared.name] = why
     found = ParameterSet(
         model=base.model,
-        name=name or _name(problem.tables[0].source),
+        name=name or card_name(problem.tables[0].source),
         values=complete.values,
         stderr=stderr,
         correlations=correlations,
         derived=derived,
         undetermined=undetermined,
         notes=tuple(_notes(problem, p_max, levels, float(result.redchi), values, method)),
-        provenance=Provenance(
-            source=", ".join(dict.fromkeys(t.source for t in problem.tables)),
-            sha256=" ".join(dict.fromkeys(t.sha256 for t in problem.tables if t.sha256)),
-            date=datetime.date.today().isoformat(),
-            method=f"Fokker-Planck switching probability, {_METHODS[method]}",
-            citation=citation,
-            quality=quality,
+        provenance=origin(
+            problem.tables, f"Fokker-Planck switching probability, {_METHODS[method]}", quality, citation
         ),
     )
     return ProbabilityFit(
@@ -872,11 +863,6 @@ def _assemble(
 
 
 _METHODS = {"binomial": "binomial likelihood", "least_squares": "least squares"}
-
-
-def _name(source: str) -> str:
-    name = re.sub(r"[^a-z0-9]+", "_", Path(source).stem.lower()).strip("_")
-    return (name if name[:1].isalpha() else f"fit_{name}")[:60].strip("_")
 
 
 def _notes(
@@ -924,7 +910,7 @@ def _notes(
 
 def _report(fit: ProbabilityFit) -> list[str]:
     card = fit.card
-    lines = [f"{card.name}: model {card.model}, {card.provenance.method}", ""]
+    lines: list[str] = []
     for table, rms in zip(fit.tables, fit.rms, strict=True):
         if table.abscissa == "level":
             width = format_si(float(table.pulse_width[0]), "s") if np.ptp(table.pulse_width) == 0 else "several widths"
@@ -934,18 +920,8 @@ def _report(fit: ProbabilityFit) -> list[str]:
             what = f"pulses of {format_si(table.pulse_width.min(), 's')} ... {format_si(table.pulse_width.max(), 's')}"
         lines.append(f"{table.source}: {table.probability.size} points, {what}; rms residual {rms:.4f}")
     lines += [f"{_prediction_note(c)}" for c in fit.predictions]
-    lines += ["", "parameters"]
-    for parameter, value, error in card.table():
-        if error is not None:
-            lines.append(f"  {parameter.name:10s} {format_si(value, parameter.unit, error)}")
+    lines += fitted(card)
     for key, quantity in card.derived.items():
         lines.append(f"  {key:10s} {format_si(quantity.value, quantity.unit, quantity.stderr)}  {quantity.description}")
-    lines += [f"  correlation of {a} and {b}: {r:+.3f}" for (a, b), r in card.correlations.items()]
-    lines += ["", "not determined by the data"]
-    reasons: dict[str, list[str]] = {}
-    for key, why in card.undetermined.items():
-        reasons.setdefault(why, []).append(f"{key} = {card.values[key]:g}")
-    lines += [f"  {', '.join(names)}: {why}" for why, names in reasons.items()]
     told = {_prediction_note(c) for c in fit.predictions}
-    left = [n for n in card.notes if n not in told]
-    return [*lines, "", "notes", *(f"  {note}" for note in left)] if left else lines
+    return [*lines, *correlated(card, -1), *left_open(card), *remarks(n for n in card.notes if n not in told)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compact.errors import DataError
-from compact.fitting import _name
+from compact.fitresult import CardFit, card_name, correlated, origin, remarks
 from compact.manyfit import DEVICE, Problem, Solution, at_limits, criterion, others_undetermined, solution
-from compact.parameters import ParameterSet, Provenance
+from compact.parameters import ParameterSet
 from compact.pulsed import PulsedJunction
 from compact.roles import Role, read_roles
 from compact.units import format_si
@@ -188,7 +187,7 @@ class TrainCurve:
 
 
 @dataclass(frozen=True)
-class TrainFit:
+class TrainFit(CardFit):
     """Fit of pulse trains with the model `multidomain`.
 
     Parameters
@@ -202,15 +201,8 @@ class TrainFit:
     card: ParameterSet
     trains: tuple[TrainCurve, ...]
 
-    @property
-    def quality(self) -> dict[str, float]:
-        """Goodness figures of the card."""
-        return dict(self.card.provenance.quality)
-
-    def report(self) -> str:
-        """What was fitted, how well, and what was not determined, as plain text."""
-        card = self.card
-        lines = [f"{card.name}: model {card.model}, {card.provenance.method}", ""]
+    def _told(self) -> list[str]:
+        card, lines = self.card, []
         for c in self.trains:
             first, last = c.train.resistance[[0, -1]]
             lines.append(
@@ -222,11 +214,10 @@ class TrainFit:
             if p.name not in card.undetermined and p.scope != "instance":
                 given = "" if error is not None else " (given)"
                 lines.append(f"  {p.name:13s} {format_si(value, p.unit, error)}{given}")
-        lines += [f"  correlation of {a} and {b}: {r:+.3f}" for (a, b), r in card.correlations.items() if abs(r) > 0.95]
-        lines += ["", "not determined by the data"]
+        lines += [*correlated(card, 0.95), "", "not determined by the data"]
         for n, why in card.undetermined.items():
             lines.append(f"  {n} = {format_si(card.values[n], card.definition.parameter(n).unit)} assumed: {why}")
-        return "\n".join([*lines, "", "notes", *(f"  {note}" for note in card.notes)]) + "\n"
+        return [*lines, *remarks(card.notes)]
 
     def plot(self, path: str | Path) -> Path:
         """Draw data, fit and residuals to a PNG, SVG or PDF file."""
@@ -377,7 +368,7 @@ def fit_train(
         names = tuple(n for n in names if n not in unsure)
         undetermined |= unsure
         starts = [{**starts[0], **solved.values, **{n: base[n] for n in unsure}}]
-    card = _card(problem, result, solved, shared, given, undetermined, name or _name([t.source for t in read]))
+    card = _card(problem, result, solved, shared, given, undetermined, name or card_name([t.source for t in read]))
     junction = PulsedJunction({**problem.base, **solved.values}, problem.reach, problem.by_voltage)
     point = problem.split(result.x)[1][0]
     curves = tuple(
@@ -465,12 +456,10 @@ def _card(
         "multidomain", name,
         {**given, **{n: problem.base[n] for n in DEVICE}, **solved.values, **states},
         stderr=stderr, correlations=solved.correlations,
-        provenance=Provenance(
-            source=", ".join(dict.fromkeys(t.source for t in trains)),
-            sha256=" ".join(dict.fromkeys(t.sha256 for t in trains if t.sha256)),
-            date=datetime.date.today().isoformat(),
-            method=f"{len(trains)} pulse train{'s' * (len(trains) > 1)}, least squares, pulse by pulse",
-            quality={
+        provenance=origin(
+            trains,
+            f"{len(trains)} pulse train{'s' * (len(trains) > 1)}, least squares, pulse by pulse",
+            {
                 "points": float(len(result.fun)), "trains": float(len(trains)),
                 "rms_over_range": float(np.sqrt(np.mean(np.square(rms)))), "reduced_chi2": solved.reduced,
             },

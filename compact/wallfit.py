@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import math
 import re
@@ -17,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from compact.constants import ZERO_CELSIUS
 from compact.errors import DataError, ParameterError, unknown
-from compact.parameters import ParameterSet, Provenance
+from compact.fitresult import VAGUE, CardFit, correlated, fitted, left_open, origin, remarks
+from compact.parameters import ParameterSet
 from compact.physics.domain_wall import UniformWall, drift_velocity, torque_field
 from compact.units import format_si
 from compact.walltable import UNITS, WallTable, read_wall
@@ -34,8 +34,6 @@ GIVE_UP = ("v_h", "tmr", "r_p", "state", "h_wave", "p_wire", "h_k")
 """What is held, in this order, where the data leave a line of values open."""
 NO_BREAKDOWN = 1e8
 """Hard-axis field of a wall that does not break down [A/m]."""
-VAGUE = 0.5
-"""Relative standard error from which on a parameter counts as not determined."""
 SEEN = 9.0
 """Fall of chi squared, in units of the variance, from which on breakdown counts as seen: three standard errors."""
 FINER = 4
@@ -124,7 +122,7 @@ def loop_current(card: ParameterSet, time: ArrayLike, volts: ArrayLike, temperat
 
 
 @dataclass(frozen=True)
-class WallFit:
+class WallFit(CardFit):
     """Fit of a card to velocities or to a loop.
 
     Parameters
@@ -146,24 +144,13 @@ class WallFit:
         """Root mean square of the residuals over the range of the response [1]."""
         return float(np.sqrt(np.mean((self.curve - self.table.response) ** 2)) / np.ptp(self.table.response))
 
-    def report(self) -> str:
-        """What was fitted, how well, and what was not determined, as plain text."""
+    def _told(self) -> list[str]:
         card = self.card
-        lines = [f"{card.name}: model {card.model}, {card.provenance.method}", ""]
-        lines += [f"{self.table.source}: {self.table.drive.size} points, rms {100 * self.rms:.2g} % of the range", ""]
-        lines += ["parameters"]
-        for parameter, value, error in card.table():
-            if error is not None:
-                lines.append(f"  {parameter.name:10s} {format_si(value, parameter.unit, error)}")
-        lines += [f"  correlation of {a} and {b}: {r:+.3f}" for (a, b), r in card.correlations.items() if abs(r) > 0.5]
+        lines = [f"{self.table.source}: {self.table.drive.size} points, rms {100 * self.rms:.2g} % of the range"]
+        lines += [*fitted(card), *correlated(card, 0.5)]
         for name, quantity in card.derived.items():
             lines.append(f"  {name:10s} {format_si(quantity.value, quantity.unit, quantity.stderr)} (derived)")
-        lines += ["", "not determined by the data"]
-        reasons: dict[str, list[str]] = {}
-        for key, why in card.undetermined.items():
-            reasons.setdefault(why, []).append(f"{key} = {card.values[key]:g}")
-        lines += [f"  {', '.join(names)}: {why}" for why, names in reasons.items()]
-        return "\n".join([*lines, *(["", "notes", *(f"  {n}" for n in card.notes)] if card.notes else [])]) + "\n"
+        return [*lines, *left_open(card), *remarks(card.notes)]
 
     def plot(self, path: str | Path) -> Path:
         """Draw data, fit and residuals to a PNG, SVG or PDF file; the file."""
@@ -474,13 +461,11 @@ def _card(
         best.values,
         stderr=errors,
         correlations=correlations,
-        provenance=Provenance(
-            source=table.source,
-            sha256=table.sha256,
-            date=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-            method=method,
-            citation=citation,
-            quality={"rms": float(np.sqrt(result.chisqr / table.drive.size)), "points": float(table.drive.size)},
+        provenance=origin(
+            [table],
+            method,
+            {"rms": float(np.sqrt(result.chisqr / table.drive.size)), "points": float(table.drive.size)},
+            citation,
         ),
         undetermined={n: reasons.get(n, other) for n in left},
         notes=tuple(notes),
