@@ -31,9 +31,11 @@ from compact.circuits.sto_coupled import StoCoupled
 from compact.circuits.sto_fm import StoFm
 from compact.circuits.sto_lock import StoLock
 from compact.circuits.sto_pll import StoPll
+from compact.circuits.stochastic_synapse import StochasticSynapse
 from compact.circuits.strongarm import Strongarm
 from compact.circuits.superparamagnetic_neuron import SuperparamagneticNeuron
 from compact.circuits.trng import Trng
+from compact.circuits.wall_logic import WallLogic
 from compact.errors import CircuitError, unknown
 
 __all__ = ["CIRCUITS", "Circuit", "Setting", "Testbench", "get_circuit"]
@@ -60,6 +62,7 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             Pbit(),
             Crossbar(),
             StdpSynapse(),
+            StochasticSynapse(),
             StoBiasTee(),
             StoFm(),
             StoLock(),
@@ -70,6 +73,7 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             LifNeuron(),
             SuperparamagneticNeuron(),
             PatternNetwork(),
+            WallLogic(),
         )
     }
 )
