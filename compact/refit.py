@@ -133,7 +133,8 @@ def _dwells(card: ParameterSet, files: Sequence[DataFile]) -> Fitted | None:
 
 
 def _probabilities(card: ParameterSet, files: Sequence[DataFile]) -> Fitted | None:
-    from compact.probability import ROLES, fit_probability, read_probability
+    from compact.probability import fit_probability, read_probability
+    from compact.probabilitytable import ROLES
 
     if not _has(files, "probability", ROLES):
         return None

@@ -260,7 +260,8 @@ def fit_switching(
     Tables against voltage, current or pulse width, fitted together by their likelihood. Writes a card and a plot.
     """
     from compact.parameters import check_identifier
-    from compact.probability import LIMITS, fit_probability, read_probability
+    from compact.probability import fit_probability, read_probability
+    from compact.probabilitylikelihood import LIMITS
 
     terminal = Terminal(as_json)
     for path in data:
