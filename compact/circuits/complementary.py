@@ -14,18 +14,14 @@ from compact.circuits.base import Junction, Setting
 from compact.circuits.cell_1t1mtj import DRIVER_SHARE, MARGIN, WIDEST
 from compact.circuits.pcsa import NODE_CAPACITANCE
 from compact.errors import CircuitError
-from compact.measure import Measure
 from compact.netlist import Netlist
 from compact.physics.activation import escape_rate
-from compact.spicetext import split_tokens
 from compact.technology import Device, Technology
 
 __all__ = [
     "FAST",
     "LONGEST_STEP",
     "SETTINGS",
-    "area",
-    "area_measures",
     "retention",
     "settled",
     "sized",
@@ -226,55 +222,3 @@ def retention(junction: Junction) -> float:
     push = values["h_bias"]
     rates = [float(escape_rate(values["delta"], sign * push, values["tau_d"])) for sign in (1, -1)]
     return 1 / sum(rates)
-
-
-def area(netlist: Netlist, instances: Iterable[str]) -> tuple[int, int]:
-    """Transistors and junctions in some instances of a circuit, counted in its netlist.
-
-    Parameters
-    ----------
-    netlist : Netlist
-        The circuit.
-    instances : iterable of str
-        Names of instances at the top level, with their letter x.
-    """
-    technology = netlist.technology
-    models = {device.model.lower() for device in technology.devices.values()} if technology else set()
-    contents: dict[str, list[list[str]]] = {"": []}
-    stack = [""]
-    for line in netlist.lines():
-        words = [word.lower() for word in split_tokens(line)] if isinstance(line, str) else []
-        if not words:
-            continue
-        if words[0] == ".subckt":
-            stack.append(words[1])
-            contents[words[1]] = []
-        elif words[0] == ".ends":
-            stack.pop()
-        else:
-            contents[stack[-1]].append(words)
-
-    def count(words: Sequence[str]) -> tuple[int, int]:
-        names = {word for word in words[1:] if "=" not in word}
-        if names & models:
-            return 1, 0
-        if words[0][0] != "x":
-            return 0, 0
-        called = [word for word in words if "=" not in word][-1]
-        if called in netlist.devices:
-            return 0, 1
-        inner = [count(line) for line in contents[called]]
-        return sum(t for t, _ in inner), sum(m for _, m in inner)
-
-    wanted = {name.lower() for name in instances}
-    found = [count(words) for words in contents[""] if words[0] in wanted]
-    return sum(t for t, _ in found), sum(m for _, m in found)
-
-
-def area_measures(netlist: Netlist, instances: Iterable[str]) -> list[Measure]:
-    """Area of some instances as measures."""
-    transistors, junctions = area(netlist, instances)
-    return [
-        Measure("transistors", transistors, "1", 0, description="of the circuit, drivers of the testbench left out"),
-        Measure("mtjs", junctions, "1", 0, description="junctions of the circuit"),
-    ]

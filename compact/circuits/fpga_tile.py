@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compact.analysis import Tran
+from compact.circuits.area import area_measures
 from compact.circuits.base import Circuit, Junction, Setting, Testbench
 from compact.circuits.complementary import (
     FAST,
     LONGEST_STEP,
     SETTINGS,
-    area_measures,
     retention,
     sized,
     supply,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compact.analysis import Tran
+from compact.circuits.area import area_measures
 from compact.circuits.base import Circuit, Junction, Setting, Testbench, pulse
 from compact.circuits.complementary import (
     FAST,
     SETTINGS,
-    area_measures,
     retention,
     settled,
     sized,

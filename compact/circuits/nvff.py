@@ -7,13 +7,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from compact.analysis import Tran
+from compact.circuits.area import area, area_measures
 from compact.circuits.base import Circuit, Junction, Setting, Testbench
 from compact.circuits.complementary import (
     FAST,
     LONGEST_STEP,
     SETTINGS,
-    area,
-    area_measures,
     retention,
     settled,
     sized,
@@ -166,7 +165,7 @@ class Nvff(Circuit):
             t, (waveforms["clk"], on / 2, "rise"), (waveforms["q"] / on, 0.5, "rise"), after=at["second"] - s["edge"]
         )
         even = (max(spent) + max(restored)) / cmos
-        plain, _ = area(bench.netlist, ["xcmos"])
+        plain, *_ = area(bench.netlist, ["xcmos"])
         return [
             *result,
             Measure("cmos_delay", wait, "s", 0, half, "the same of the flip-flop without junctions"),

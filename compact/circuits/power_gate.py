@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from compact.analysis import Tran
+from compact.circuits.area import area, area_measures
 from compact.circuits.base import Circuit, Junction, Setting, Testbench
-from compact.circuits.complementary import FAST, LONGEST_STEP, SETTINGS, area, area_measures, sized, train, widths
+from compact.circuits.complementary import FAST, LONGEST_STEP, SETTINGS, sized, train, widths
 from compact.circuits.lut import lut_names, lut_states
 from compact.circuits.truth import TruthTable, with_table
 from compact.measure import Measure, average, energy, first_crossing, value_at
@@ -123,7 +124,7 @@ class PowerGate(Circuit):
         right = sum(abs(value - bit) < 0.1 for value in reads) / 2
         plain = value_at(t, waveforms["ycmos"] / on, at["sleep"] - edge)
         even = (waking + switching) / (cmos - gated) if cmos > gated else float("inf")
-        transistors, _ = area(bench.netlist, ["xsram"])
+        transistors, *_ = area(bench.netlist, ["xsram"])
         return [
             Measure("right", right, "1", 1, 1, "reads of a bit before and after the sleep"),
             Measure("cmos_right", abs(plain - bit), "1", 0, 0.1, "|y/vdd - bit| of the memory cells"),

@@ -7,8 +7,9 @@ import pytest
 
 from compact.cards import load_card
 from compact.circuits import get_circuit
+from compact.circuits.area import area
 from compact.circuits.base import Junction
-from compact.circuits.complementary import area, retention
+from compact.circuits.complementary import retention
 from compact.circuits.truth import TruthTable, parity, with_table
 from compact.errors import CircuitError
 
@@ -120,7 +121,7 @@ def test_area_is_that_of_the_parts(card):
         bench = LUT.build(card, "generic", k=k)
         cells, tree = 2 << k, 2 * ((2 << k) - 2)
         # 8 in the amplifier, 12 in what keeps its bit, 2 per inverter, 1 foot.
-        assert area(bench.netlist, ["xlut"]) == (cells + tree + 8 + 12 + 2 * k + 1, 2 << k)
+        assert area(bench.netlist, ["xlut"])[:2] == (cells + tree + 8 + 12 + 2 * k + 1, 2 << k)
 
 
 # ------------------------------------------------------------------------------------------ truth tables

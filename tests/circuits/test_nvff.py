@@ -90,7 +90,7 @@ def test_break_even_is_store_and_restore_over_leakage(ngspice, card):
 
 def test_junctions_cost_area_and_little_delay(ngspice, card):
     _, _, m = run(ngspice, card)
-    assert m["mtjs"].value == 2 and m["transistors"].value == m["cmos_transistors"].value + 36
+    assert m["junctions"].value == 2 and m["transistors"].value == m["cmos_transistors"].value + 36
     assert m["cmos_delay"].value < m["delay_1"].value < 2 * m["cmos_delay"].value
 
 
