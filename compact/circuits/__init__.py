@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from compact.circuits.array_1t1mtj import Array1T1Mtj
 from compact.circuits.base import Circuit, Setting, Testbench
+from compact.circuits.bursting_neuron import BurstingNeuron
 from compact.circuits.cam import Cam
 from compact.circuits.cell_1t1mtj import Cell1T1Mtj
 from compact.circuits.cmos_adder import CmosAdder
@@ -36,6 +37,7 @@ from compact.circuits.strongarm import Strongarm
 from compact.circuits.superparamagnetic_neuron import SuperparamagneticNeuron
 from compact.circuits.trng import Trng
 from compact.circuits.wall_logic import WallLogic
+from compact.circuits.write_verify import WriteVerify
 from compact.errors import CircuitError, unknown
 
 __all__ = ["CIRCUITS", "Circuit", "Setting", "Testbench", "get_circuit"]
@@ -63,6 +65,7 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             Crossbar(),
             StdpSynapse(),
             StochasticSynapse(),
+            WriteVerify(),
             StoBiasTee(),
             StoFm(),
             StoLock(),
@@ -74,6 +77,7 @@ CIRCUITS: Mapping[str, Circuit] = MappingProxyType(
             SuperparamagneticNeuron(),
             PatternNetwork(),
             WallLogic(),
+            BurstingNeuron(),
         )
     }
 )

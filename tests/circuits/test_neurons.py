@@ -5,9 +5,11 @@ import pytest
 
 from compact.cards import load_card
 from compact.circuits import get_circuit
+from compact.circuits.bursting_neuron import hop_window
 from compact.circuits.lif_neuron import lif_rate
 from compact.circuits.superparamagnetic_neuron import noisy_interval
 from compact.errors import CircuitError
+from compact.parameters import ParameterSet
 
 LEAK = load_card("ikeda_2010")
 FLICKERING = load_card("schnitzspan_2023")
@@ -154,3 +156,49 @@ def test_larger_network_unlearns_and_learns(ngspice, vacask):
 def test_wrong_patterns(settings, words):
     with pytest.raises(CircuitError, match=words):
         get_circuit("pattern_network").build(network_card(), "generic", **settings)
+
+
+def hopping_card(**values):
+    """A junction whose field-like torque opposes the in-plane one above half a volt; synthetic."""
+    known = {
+        "r_p": 3.75e3, "tmr": 1.05, "v_h": 1.0, "ic_p2ap": 40e-6, "ic_ap2p": 40e-6, "delta": 60.0, "tau_d": 1e-9,
+        "rs": 0.06, "v_set": 2.0, "v_reset": -2.0, "fl_2": 0.21 / 0.15**2,
+    }  # fmt: skip
+    return ParameterSet(model="mgo_memristive", name="hopping", values=known | values)
+
+
+def test_bursts_from_back_hopping_agree(ngspice, vacask):
+    """Bursts with silence between them, between the two voltages at which either state loses its stability."""
+    intervals, counts = [], []
+    for simulator in (ngspice, vacask):
+        measures, waveforms, bench = simulate(simulator, "bursting_neuron", hopping_card())
+        assert failed(measures) == []
+        first, second = get_circuit("bursting_neuron").bursts(waveforms, bench)[:2]
+        inside = (waveforms.axis > first[2]) & (waveforms.axis < first[-1])
+        _, v_b, v_c = hop_window(hopping_card())
+        assert waveforms["j"][inside].min() == pytest.approx(v_b, abs=0.02)
+        assert waveforms["j"][inside].max() == pytest.approx(v_c, abs=0.02)
+        assert waveforms["xneuron.xmtj.z"][inside].max() > 0.5 and waveforms["xneuron.xmtj.z"][inside].min() < -0.9
+        intervals.append(measures["interval"].value)
+        counts.append((len(first), len(second)))
+    assert intervals[0] == pytest.approx(intervals[1], rel=0.03)
+    assert np.abs(np.subtract(*counts)).max() <= 1
+
+
+def test_no_bursts_for_the_other_polarity(vacask):
+    measures, waveforms, _ = simulate(vacask, "bursting_neuron", hopping_card(), polarity=-1, bursts=1)
+    assert measures["bursts"].value == 0
+    assert np.all(waveforms["xneuron.xmtj.z"][len(waveforms.axis) // 4 :] > 0.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "settings", "words"),
+    [
+        (dict(fl_2=0.0), {}, "does not hop back"),
+        (dict(r_p=1e3, fl_2=0.21 / 0.04**2), {}, "cannot tell"),
+        ({}, dict(polarity=0.5), "1 or -1"),
+    ],
+)
+def test_junctions_that_cannot_burst(values, settings, words):
+    with pytest.raises(CircuitError, match=words):
+        get_circuit("bursting_neuron").build(hopping_card(**values), "generic", **settings)
