@@ -174,8 +174,6 @@ class LifNeuron(Circuit):
             Measure("rate_high", float(rates[-1]), "1/s", 1, description="at the last input"),
             Measure("rate_step", falls, "1/s", 0, description="least rise of the rate from one input to the next"),
             Measure("misfit", misfit, "1", 0, 0.05, "largest distance of a rate from the closed form, relative"),
-            Measure(
-                "leak_state", kept, "1", -1.01, -0.9, "largest cosine of the leaks, to stay antiparallel"
-            ),
+            Measure("leak_state", kept, "1", -1.01, -0.9, "largest cosine of the leaks, to stay antiparallel"),
             Measure("energy_per_spike", spent / spikes if spikes else math.nan, "J", 0, description="from the supply"),
         ]

@@ -1,6 +1,5 @@
 """Integrate-and-fire neuron with a noisy threshold: whether it fires early is up to a superparamagnetic junction."""
 
-
 from __future__ import annotations
 
 import math

@@ -134,8 +134,8 @@ class WallLogic(Circuit):
         given = {name: value for name, value in values.items() if value is not None}
         if card.values["p_wire"] >= 0:
             raise CircuitError(
-                f"card '{card.name}' has p_wire = {card.values['p_wire']:g}: gates invert with p_wire < 0, which stands "
-                "for a reference layer that is parallel to the domain at the end 'far'"
+                f"card '{card.name}' has p_wire = {card.values['p_wire']:g}: gates invert with p_wire < 0, which "
+                "stands for a reference layer that is parallel to the domain at the end 'far'"
             )
         switch, nmos = WallSwitch(card), technology.device("nmos")
         low, high = switch.places()
