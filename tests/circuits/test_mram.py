@@ -41,6 +41,14 @@ def test_random_pattern_comes_back_in_both_simulators(ngspice, vacask, card):
     assert found[0]["junctions"] == 3 * (3 + 2)
 
 
+def test_bits_come_back_through_thick_oxide_transistors(ngspice):
+    """A bias voltage within a threshold of the supply, and charge of switches that is a good part of the signal."""
+    run = simulate("mram", load_card("ikeda_2010"), "generic", "ngspice", settings={"rows": 2, "columns": 2, "seed": 5})
+    found = figures(run)
+    assert run.bench.settings["io"] == 1 and found["read_back"] == 1
+    assert min(found["signal_0"], found["signal_1"]) > 0.02  # of 75 mV between both states and their mean
+
+
 @pytest.mark.slow
 def test_sixteen_words_of_sixteen_bits(ngspice, vacask, card):
     settings = {"rows": 16, "columns": 16}
