@@ -26,7 +26,7 @@ from statistics import NormalDist
 import sympy as sp
 
 from compact.errors import ParameterError
-from compact.model import Item, Let, Model, Output, Rate, State, Static, Symbols, smooth_positive
+from compact.model import Item, Let, Model, Output, Rate, State, Static, Symbols
 from compact.models.conduction import AREA, CONDUCTION, TERMINALS, check_conduction, conduction, temperature_and_area
 from compact.parameters import Parameter
 
@@ -39,6 +39,8 @@ RANKS = tuple(NormalDist().inv_cdf((k + 0.5) / CLASSES) for k in range(CLASSES))
 """Quantiles of the normal distribution at the centres of the classes."""
 EASIEST = 0.05
 """Least switching current over the median."""
+EDGE = 1e-9
+"""What remains of the barrier's factor beyond the critical current, so that its logarithm exists."""
 SETTLE = math.exp(10)
 """Time unit of the states over the attempt time: between the nanoseconds and the seconds in which domains switch, so
 that the currents at the nodes of the states are neither tiny nor huge."""
@@ -134,7 +136,8 @@ class Multidomain(Model):
                 x = getattr(q, f"x{k}_{way}")
                 height = q.delta_t * sp.exp(q.barrier_power * sp.log(x))
                 yield Let(f"barrier{k}_{way}", height, "1", f"class {k}: barrier over kT without bias, {way}")
-                left = smooth_positive(1 - getattr(q, f"drive_{way}") / x)
+                room = 1 - getattr(q, f"drive_{way}") / x
+                left = (room + sp.Abs(room)) / 2 + EDGE
                 fall = sp.exp(-getattr(q, f"barrier{k}_{way}") * sp.exp(q.exponent * sp.log(left)))
                 yield Let(f"rate{k}_{way}", fall / q.tau_0, "1/s", f"rate at which {start} domains of class {k} switch")
             up, down = (getattr(q, f"rate{k}_{way}") for way in DIRECTIONS)
