@@ -61,7 +61,8 @@ def switching_voltage(card: ParameterSet, share: float, width: float, start: flo
     """
     v = card.values
     top = REACH * max(v["ic_p2ap"] * v["r_p"], v["ic_ap2p"] * v["r_p"] * (1 + v["tmr"]))
-    junction = PulsedJunction(v, top, by_voltage=True, temperature=ROOM)
+    with np.errstate(divide="ignore"):  # far above the critical current no barrier is left, to the last digit
+        junction = PulsedJunction(v, top, by_voltage=True, temperature=ROOM)
 
     def lacking(volts: float) -> float:
         return abs(float(junction.fraction([-start * volts], width, start)[0]) - (1 + start) / 2) - share
