@@ -107,6 +107,20 @@ class StoLock(ResonantCircuit):
         both = np.concatenate([-offsets[::-1], offsets])
         return np.asarray(float(osc.frequency(s["bias"])) + self._half_band(osc, s, level) * both)
 
+    def followed(
+        self, waveforms: Waveforms, bench: Testbench, level: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Injected frequencies at a level of power, and those of the oscillators [Hz], shape (2 points,) each."""
+        t, at = waveforms.axis, bench.times
+        reference = bench.netlist.devices["mtj"].card.values["f_ref"]  # type: ignore[attr-defined]
+        asked = self.injected(self.oscillator(bench.netlist, bench.settings["load"]), bench.settings, level)
+        found = []
+        for k in range(len(asked)):
+            x = f"xosc{level}_{k}.xmtj"
+            wave = waveforms[f"{x}.a_u"] + 1j * waveforms[f"{x}.a_v"]
+            found.append(reference + slow_frequency(t, wave, at["watch"], at["stop"]))
+        return asked, np.array(found)
+
     def band(self, waveforms: Waveforms, bench: Testbench, level: int) -> LockingBand:
         """Band of frequencies that are followed at a level of power.
 
@@ -115,16 +129,8 @@ class StoLock(ResonantCircuit):
         DataError
             If none is.
         """
-        s, t, at = bench.settings, waveforms.axis, bench.times
-        osc = self.oscillator(bench.netlist, s["load"])
-        reference = bench.netlist.devices["mtj"].card.values["f_ref"]  # type: ignore[attr-defined]
-        asked = self.injected(osc, s, level)
-        found = []
-        for k in range(len(asked)):
-            x = f"xosc{level}_{k}.xmtj"
-            wave = waveforms[f"{x}.a_u"] + 1j * waveforms[f"{x}.a_v"]
-            found.append(reference + slow_frequency(t, wave, at["watch"], at["stop"]))
-        return locking_band(asked, found, SLIP / (at["stop"] - at["watch"]))
+        watched = bench.times["stop"] - bench.times["watch"]
+        return locking_band(*self.followed(waveforms, bench, level), SLIP / watched)
 
     def measures(self, waveforms: Waveforms, bench: Testbench) -> list[Measure]:
         """Whole band and its middle at each power, and the exponent of band against power."""
