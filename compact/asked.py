@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "card",
+    "card_file",
+    "card_name",
     "data_file",
     "each_file",
+    "each_text",
     "folder",
     "number",
     "one_of",
+    "plot_file",
     "settings",
     "simulators",
     "technology",
@@ -68,6 +72,29 @@ def data_file(path: Path) -> Path:
     return path
 
 
+def plot_file(path: Path | None) -> None:
+    """Refuse a plot of a format that is not drawn."""
+    from compact.plotting import FORMATS
+
+    if path is not None and path.suffix.lower() not in FORMATS:
+        raise WrongUse(unknown("plot format", path.suffix or path.name, FORMATS))
+
+
+def card_file(path: Path | None) -> None:
+    """Refuse to write a card into a file of another kind."""
+    if path is not None and path.suffix.lower() != ".json":
+        raise WrongUse(f"--out '{path}': a card is a .json file")
+
+
+def card_name(name: str | None) -> None:
+    """Refuse a name that a card cannot have."""
+    from compact.parameters import check_identifier
+
+    if name is not None:
+        with wrong_use():
+            check_identifier("card name", name)
+
+
 def one_of(kind: str, name: str, known: Collection[str]) -> str:
     """A known name."""
     if name not in known:
@@ -91,6 +118,14 @@ def each_file(option: str, given: Sequence[str] | None, count: int, unit: str) -
         raise WrongUse(f"{option} is given {len(given)} times; give it once, or once for each of the {count} files")
     values = [None if x == "-" else number(option, x, unit) for x in given]
     return values * count if len(values) == 1 else values
+
+
+def each_text(option: str, given: Sequence[str] | None, count: int) -> list[str | None]:
+    """One text for each of `count` files; one for all where only one is given."""
+    texts: list[str | None] = [*given] if given else [None]
+    if len(texts) not in (1, count):
+        raise WrongUse(f"{option} is given {len(texts)} times; give it once, or once for each of {count} files")
+    return texts * count if len(texts) == 1 else texts
 
 
 def time_limit(text: str) -> float | None:

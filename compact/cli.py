@@ -19,7 +19,8 @@ import typer
 
 import compact
 from compact import asked, crossover, gradual, htmlreport, margin, motion, oscillation, statcommands, wallcommands, wer
-from compact.errors import SimulationWarning, SpinbricksError, unknown
+from compact.errors import SimulationWarning, SpinbricksError
+from compact.options import Card, CardFile, CardOption, Debug, Json, Kelvin, Name, Technology, Timeout
 from compact.terminal import Failed, Terminal, WrongUse, report_error, report_warning
 
 if TYPE_CHECKING:
@@ -41,13 +42,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Card = Annotated[str, typer.Argument(metavar="CARD", help="A card file, or the name of a published card.")]
-CardOption = Annotated[str, typer.Option("--card", "-c", help="A card file, or the name of a published card.")]
 Corner = Annotated[str, typer.Option(help="Process corner of transistors and junction: tt, ff, ss, ...")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for what is written.")]
-Timeout = Annotated[str, typer.Option(metavar="TIME", help="Limit of each simulation; 0 for none.")]
 
 
 class Kind(enum.StrEnum):
@@ -117,7 +113,7 @@ def demo(
 @app.command()
 def fit(
     data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Measured loops: CSV, TSV or plain columns.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Card to write; by default NAME.json.")] = None,
+    out: CardFile = None,
     model: Annotated[str, typer.Option("--model", "-m", help="Device model.")] = "mtj",
     columns: Annotated[
         str | None,
@@ -128,11 +124,11 @@ def fit(
         typer.Option(metavar="TIME", help="Time at each point, once per loop, where files do not say it."),
     ] = None,
     tau_d: Annotated[str | None, typer.Option(metavar="TIME", help="Relaxation time to assume.")] = None,
-    temperature: Annotated[str | None, typer.Option(metavar="KELVIN", help="Temperature of the measurement.")] = None,
+    temperature: Kelvin = None,
     sweep_rate: Annotated[
         str | None, typer.Option(metavar="RATE", help="Speed of a swept field, such as 100Oe/s or 5mT/s.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the card.")] = None,
+    name: Name = None,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Plot of data and fit (.png, .svg, .pdf); by default beside the card."),
@@ -155,18 +151,12 @@ def fit(
         from compact.data import read_loops
         from compact.fitting import FitResult, fit_loop
         from compact.models import MODELS
-        from compact.parameters import check_identifier
-        from compact.plotting import FORMATS
         from compact.roles import parse_roles
 
     asked.one_of("model", model, [m.name for m in MODELS])
-    if name is not None:
-        with asked.wrong_use():
-            check_identifier("card name", name)
-    if plot is not None and plot.suffix.lower() not in FORMATS:
-        raise WrongUse(unknown("plot format", plot.suffix or plot.name, FORMATS))
-    if out is not None and out.suffix.lower() != ".json":
-        raise WrongUse(f"--out '{out}': a card is a .json file")
+    asked.card_name(name)
+    asked.plot_file(plot)
+    asked.card_file(out)
     by_field = [fieldloop.is_field_loop(path, columns) for path in data]
     if any(by_field) != all(by_field):
         odd = data[by_field.index(not by_field[0])]
@@ -246,9 +236,7 @@ def emit(
 def simulate(
     circuit: Annotated[str, typer.Argument(metavar="CIRCUIT", help="See `spinbricks list circuits`.")],
     card: CardOption,
-    technology: Annotated[
-        str, typer.Option("--technology", "-t", help="generic, sky130, gf180 or a .toml file.")
-    ] = "generic",
+    technology: Technology = "generic",
     simulator: Annotated[
         SimulatorChoice | None,
         typer.Option("--simulator", "-s", help="By default the first that is installed."),

@@ -17,6 +17,7 @@ import typer
 
 from compact import asked
 from compact.errors import SimulationError
+from compact.options import Card, Debug, Timeout
 from compact.terminal import Terminal, WrongUse
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def plot_comparison(comparison: Comparison, idle: list[float], path: str | Path)
 
 
 def crossover(
-    card: Annotated[str, typer.Argument(metavar="CARD", help="A card file, or the name of a published card.")],
+    card: Card,
     technology: Annotated[str, typer.Option("--technology", "-t", help="Transistors.")] = "generic",
     simulator: Annotated[
         str | None, typer.Option("--simulator", "-s", help="ngspice or vacask; by default the first installed.")
@@ -184,9 +185,9 @@ def crossover(
     idle: Annotated[str, typer.Option(metavar="LIST", help="Idle times per operation.")] = "0,10u,100u,1m",
     temperature: Annotated[str, typer.Option(metavar="CELSIUS", help="Temperature.")] = "27",
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it: .png, .svg or .pdf.")] = None,
-    timeout: Annotated[str, typer.Option(metavar="TIME", help="Limit of each simulation; 0 for none.")] = "120",
+    timeout: Timeout = "120",
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object and nothing else.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Logic in memory against CMOS.
 

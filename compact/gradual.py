@@ -8,19 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from compact import asked
-from compact.errors import unknown
+from compact.options import CardFile, Debug, Json, Name
 from compact.terminal import Terminal, WrongUse
 
 __all__ = ["register"]
 
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Card to write; by default NAME.json.")]
 Known = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A value that is known and held, as delta=45.")
 ]
-Name = Annotated[str | None, typer.Option(help="Name of the card.")]
 Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Plot (.png, .svg, .pdf); by default beside the card.")]
-Json = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 def _known(given: list[str] | None) -> dict[str, float]:
@@ -41,18 +37,11 @@ def _known(given: list[str] | None) -> dict[str, float]:
 
 
 def _check(data: list[Path], out: Path | None, plot: Path | None, name: str | None) -> None:
-    from compact.parameters import check_identifier
-    from compact.plotting import FORMATS
-
     for path in data:
         asked.data_file(path)
-    if name is not None:
-        with asked.wrong_use():
-            check_identifier("card name", name)
-    if out is not None and out.suffix.lower() != ".json":
-        raise WrongUse(f"--out '{out}': a card is a .json file")
-    if plot is not None and plot.suffix.lower() not in FORMATS:
-        raise WrongUse(unknown("plot format", plot.suffix or plot.name, FORMATS))
+    asked.card_name(name)
+    asked.card_file(out)
+    asked.plot_file(plot)
 
 
 def _write(terminal: Terminal, fit: Any, out: Path | None, plot: Path | None, command: str, **content: Any) -> None:
@@ -77,7 +66,7 @@ def _write(terminal: Terminal, fit: Any, out: Path | None, plot: Path | None, co
 
 def fit_gradual(
     data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Measured loops, R-I, R-V or V-I.")],
-    out: Out = None,
+    out: CardFile = None,
     predict: Annotated[
         list[Path] | None, typer.Option("--predict", metavar="DATA", help="A loop that the card is to predict.")
     ] = None,
@@ -130,7 +119,7 @@ def fit_gradual(
 
 def fit_train(
     data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Tables of pulses and resistances.")],
-    out: Out = None,
+    out: CardFile = None,
     known: Known = None,
     columns: Annotated[
         str | None,

@@ -15,6 +15,7 @@ import typer
 import compact
 from compact import asked
 from compact.errors import SpinbricksError
+from compact.options import Card, Debug, Timeout
 from compact.terminal import BAD, GOOD, Terminal, WrongUse
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _data(
 
 
 def report(
-    card: Annotated[str, typer.Argument(metavar="CARD", help="A card file, or the name of a published card.")],
+    card: Card,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Page to write; by default report_CARD.html.")] = None,
     section: Annotated[
         list[str] | None,
@@ -204,11 +205,11 @@ def report(
     samples: Annotated[
         int | None, typer.Option(min=2, metavar="N", help="Monte Carlo samples; by default 100, or 1000 with --full.")
     ] = None,
-    timeout: Annotated[str, typer.Option(metavar="TIME", help="Limit of each simulation; 0 for none.")] = "120",
+    timeout: Timeout = "120",
     as_json: Annotated[
         bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Write all about a card as one HTML page.
 

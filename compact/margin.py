@@ -12,6 +12,7 @@ import typer
 
 from compact import asked
 from compact.errors import CircuitError, unknown
+from compact.options import Card, Debug, Timeout
 from compact.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ def _percent(value: float) -> str:
 
 
 def margin(
-    card: Annotated[str, typer.Argument(metavar="CARD", help="A card file, or the name of a published card.")],
+    card: Card,
     amplifier: Annotated[
         str, typer.Option("--amplifier", "-a", metavar="LIST", help="Sense amplifiers; all by default.")
     ] = "",
@@ -248,9 +249,9 @@ def margin(
     ] = "0.05",
     vdd: Annotated[str, typer.Option(metavar="LIST", help="Supplies; by default the technology's own.")] = "",
     temperature: Annotated[str, typer.Option(metavar="LIST", help="Temperatures in degrees Celsius.")] = "27",
-    timeout: Annotated[str, typer.Option(metavar="TIME", help="Limit of each simulation; 0 for none.")] = "120",
+    timeout: Timeout = "120",
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object and nothing else.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Least TMR that each sense amplifier reads.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from compact import asked
+from compact.options import Card, Debug, Json, Timeout
 from compact.terminal import Terminal, WrongUse
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ __all__ = ["register"]
 OERSTED = 1e3 / (4 * math.pi)
 MOST = 10_000_000
 
-Card = Annotated[str, typer.Argument(metavar="CARD", help="A card file, or the name of a published card.")]
-Json = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Alpha = Annotated[str | None, typer.Option(metavar="NUMBER", help="Damping; a card of mtj does not hold it.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the noise.")]
 
@@ -79,7 +77,7 @@ def regimes(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for figure, traces and figures of merit.")
     ] = None,
-    timeout: Annotated[str, typer.Option(metavar="TIME", help="Limit of each simulation; 0 for none.")] = "300",
+    timeout: Timeout = "300",
     map_: Annotated[bool, typer.Option("--map", help="Also map the regimes over field and voltage.")] = False,
     points: Annotated[int, typer.Option(min=3, max=301, help="Fields and voltages of the map.")] = 31,
     as_json: Json = False,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from compact import asked
+from compact.fitcommands import held, known_device, write_fit
+from compact.options import CardFile, Citation, Debug, Json, Kelvin, KnownCard, Name, PlotFile
 from compact.terminal import Terminal, WrongUse
-from compact.wer import Debug, Json, PlotFile, _base, _plot_file, _written
 
 if TYPE_CHECKING:
     from compact.parameters import ParameterSet
@@ -17,15 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 MODEL = "auto_oscillator"
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Card to write; by default NAME.json.")]
-Known = Annotated[str | None, typer.Option("--card", "-c", help="What is known of the device already.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A value that is known, such as r_p=500.")
 ]
 Hold = Annotated[str | None, typer.Option(metavar="NAME,...", help="Do not fit: f_i, q_damping, ...")]
-Kelvin = Annotated[str | None, typer.Option(metavar="KELVIN", help="Temperature of the measurement.")]
-Name = Annotated[str | None, typer.Option(help="Name of the card.")]
-Citation = Annotated[str, typer.Option(help="Publication of the data.")]
 Columns = Annotated[
     list[str] | None,
     typer.Option(
@@ -35,28 +31,10 @@ Columns = Annotated[
 
 
 def _checked(data: list[Path], name: str | None, plot: Path | None) -> None:
-    from compact.parameters import check_identifier
-
     for path in data:
         asked.data_file(path)
-    if name is not None:
-        with asked.wrong_use():
-            check_identifier("card name", name)
-    _plot_file(plot)
-
-
-def _texts(columns: list[str] | None, count: int) -> list[str | None]:
-    given: list[str | None] = [*columns] if columns else [None]
-    if len(given) not in (1, count):
-        raise WrongUse(f"--columns is given {len(given)} times; give it once, or once for each of {count} files")
-    return given * count if len(given) == 1 else given
-
-
-def _held(hold: str | None, known: tuple[str, ...]) -> list[str]:
-    held = [h.strip() for h in hold.split(",")] if hold else []
-    for item in held:
-        asked.one_of("parameter that is fitted", item, known)
-    return [k for k in known if k not in held]
+    asked.card_name(name)
+    asked.plot_file(plot)
 
 
 def _power(text: str) -> float:
@@ -76,8 +54,8 @@ def _power(text: str) -> float:
 
 def fit_oscillator(
     data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Tables of frequency, power, linewidth.")],
-    out: Out = None,
-    card: Known = None,
+    out: CardFile = None,
+    card: KnownCard = None,
     settings: Settings = None,
     columns: Columns = None,
     load: Annotated[str, typer.Option(metavar="OHM", help="Load into which the power was measured.")] = "50",
@@ -97,23 +75,24 @@ def fit_oscillator(
 
     terminal = Terminal(as_json)
     _checked(data, name, plot)
-    vary = _held(hold, FREE)
+    kept = held(hold, FREE)
     ohms = asked.number("--load", load, "Ohm")
-    base = _base(card, MODEL, settings)
+    base = known_device(card, MODEL, settings)
     kelvin = asked.number("--temperature", temperature, "K") if temperature else None
     with terminal.step(f"fitting {len(data)} file{'s' * (len(data) > 1)}"):
-        texts = _texts(columns, len(data))
+        texts = asked.each_text("--columns", columns, len(data))
         tables = [read_oscillator(path, text, load=ohms) for path, text in zip(data, texts, strict=True)]
+        vary = [k for k in FREE if k not in kept]
         fit = fit_oscillator(tables, card=base, name=name, vary=vary, temperature=kelvin, citation=citation)
-    _written(terminal, fit, out, plot, "fit-oscillator", scatter=fit.scatter, skipped=fit.skipped)
+    write_fit(terminal, fit, out, plot, "fit-oscillator", scatter=fit.scatter, skipped=fit.skipped)
 
 
 def fit_diode(
     data: Annotated[
         list[Path], typer.Argument(metavar="DATA...", help="Rectified voltage against frequency or field.")
     ],
-    out: Out = None,
-    card: Known = None,
+    out: CardFile = None,
+    card: KnownCard = None,
     settings: Settings = None,
     columns: Columns = None,
     current: Annotated[
@@ -155,8 +134,8 @@ def fit_diode(
     _checked(data, name, plot)
     if touchstone is not None:
         asked.data_file(touchstone)
-    vary = _held(hold, (*FREE, *FIELD))
-    base = _base(card, MODEL, settings)
+    kept = held(hold, (*FREE, *FIELD))
+    base = known_device(card, MODEL, settings)
     kelvin = asked.number("--temperature", temperature, "K") if temperature else None
     count = len(data)
     given = [None if x == "-" else _power(x) for x in power or []]
@@ -176,13 +155,14 @@ def fit_diode(
         told[asked.one_of("value of the field law", key.strip(), FIELD)] = asked.number(f"--known {key}", value, "1")
     with terminal.step(f"fitting {count} file{'s' * (count > 1)}"):
         spectra = []
-        for k, (path, text) in enumerate(zip(data, _texts(columns, count), strict=True)):
+        for k, (path, text) in enumerate(zip(data, asked.each_text("--columns", columns, count), strict=True)):
             spectra += read_diode(
                 path, text, current=currents[k], power=powers[k], i_rf=drive, frequency=fixed[k],
                 touchstone=touchstone, impedance=None if matched else 50.0,
             )  # fmt: skip
         by_field = spectra[0].axis == "field"
-        own = [v for v in vary if v not in (("f_0", "gamma_g") if by_field else FIELD)]
+        others = ("f_0", "gamma_g") if by_field else FIELD
+        own = [k for k in (*FREE, *FIELD) if k not in (*kept, *others)]
         fit = fit_diode(
             spectra, card=base, name=name, vary=own, temperature=kelvin, citation=citation, known=told,
             field_at=asked.number("--field-at", field_at, "A/m") if field_at else None,
@@ -192,7 +172,7 @@ def fit_diode(
         pair = torkances(fit.card, asked.number("--moment", moment, "1"))
         extra["torkances"] = {"in_plane": pair[0], "field_like": pair[1]}
         terminal.say(f"torkances: in-plane {pair[0]:.4g} N m/V, field-like {pair[1]:.4g} N m/V\n")
-    _written(terminal, fit, out, plot, "fit-diode", **extra)
+    write_fit(terminal, fit, out, plot, "fit-diode", **extra)
 
 
 def linewidth(
@@ -221,7 +201,7 @@ def linewidth(
     terminal = Terminal(as_json)
     asked.data_file(data)
     asked.one_of("shape of a line", shape, SHAPES)
-    _plot_file(plot)
+    asked.plot_file(plot)
     hertz = asked.number("--resolution", resolution, "Hz") if resolution else None
     low, high = float("-inf"), float("inf")
     if band:
@@ -262,7 +242,7 @@ def linewidth(
 
 def extract(
     card: Annotated[str, typer.Argument(metavar="CARD", help="Card of a macrospin: a file or a published name.")],
-    out: Out = None,
+    out: CardFile = None,
     state: Annotated[str, typer.Option(metavar="p|ap", help="State of rest.")] = "p",
     field: Annotated[
         str | None, typer.Option(metavar="X,Y,Z", help="Applied field in A/m, in place of the card's.")
@@ -282,15 +262,12 @@ def extract(
     """
     from compact.extraction import ZETAS
     from compact.extraction import extract as reduce
-    from compact.parameters import check_identifier
     from compact.spectrumplot import plot_extraction
 
     terminal = Terminal(as_json)
     asked.one_of("state", state.lower(), ("p", "ap"))
-    _plot_file(plot)
-    if name is not None:
-        with asked.wrong_use():
-            check_identifier("card name", name)
+    asked.plot_file(plot)
+    asked.card_name(name)
     loaded: ParameterSet = asked.card(card)
     others: dict[str, Any] = {}
     if field:

@@ -14,6 +14,7 @@ import typer
 
 from compact import asked
 from compact.errors import unknown
+from compact.options import CardOption, Debug, Json, Technology, Timeout
 from compact.terminal import Terminal, WrongUse, report_warning, verdict
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ class OneSimulator(enum.StrEnum):
 
 
 Name = Annotated[str, typer.Argument(metavar="CIRCUIT", help="See `spinbricks list circuits`.")]
-CardOption = Annotated[str, typer.Option("--card", "-c", help="A card file, or the name of a published card.")]
-Technology = Annotated[str, typer.Option("--technology", "-t", help="generic, sky130, gf180 or a .toml file.")]
 SimulatorOption = Annotated[
     OneSimulator | None, typer.Option("--simulator", "-s", help="By default the first that is installed.")
 ]
@@ -68,9 +67,6 @@ Stride = Annotated[
 ]
 Jobs = Annotated[int | None, typer.Option("--jobs", "-j", help="Processes; by default one per core.")]
 Dask = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on this Dask cluster: tcp://host:8786.")]
-Timeout = Annotated[str, typer.Option(metavar="TIME", help="Limit of each simulation; 0 for none.")]
-Json = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Shown = Annotated[
     list[str] | None, typer.Option("--measure", metavar="NAME", help="Measures to look at; by default all. Repeatable.")
 ]

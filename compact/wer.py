@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from compact import asked
+from compact.fitcommands import held, known_device, write_fit
+from compact.options import Card, CardFile, Citation, Debug, Json, Kelvin, KnownCard, KnownValues, Name, PlotFile
 from compact.terminal import Terminal, WrongUse
 
 if TYPE_CHECKING:
@@ -20,13 +22,8 @@ __all__ = ["register"]
 MOST_COLUMNS, MOST_ROWS, MOST_POINTS = 8, 60, 400
 TARGETS = (1e-3, 1e-6, 1e-9)
 
-Json = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Levels = Annotated[
     str | None, typer.Option(metavar="LIST", help="Such as 0.6, 0.4,0.5 or 0.3:1:15 (from:to:how many).")
-]
-PlotFile = Annotated[
-    Path | None, typer.Option("--plot", metavar="FILE", help="Plot of data and fit (.png, .svg, .pdf).")
 ]
 Columns = Annotated[
     list[str] | None,
@@ -61,16 +58,8 @@ def _list(option: str, text: str, unit: str) -> list[float]:
     return found
 
 
-def _plot_file(path: Path | None) -> None:
-    from compact.errors import unknown
-    from compact.plotting import FORMATS
-
-    if path is not None and path.suffix.lower() not in FORMATS:
-        raise WrongUse(unknown("plot format", path.suffix or path.name, FORMATS))
-
-
 def wer(
-    card: Annotated[str, typer.Argument(metavar="CARD", help="A card file, or the name of a published card.")],
+    card: Card,
     pulse: Annotated[str, typer.Option(metavar="LIST", help="Pulse widths, such as 10n, 5n,10n or 1n:50n:50.")],
     voltage: Levels = None,
     current: Levels = None,
@@ -102,7 +91,7 @@ def wer(
     levels = _list(f"--{quantity}", text, unit)
     widths = _list("--pulse", pulse, "s")
     targets = _list("--error", error, "1")
-    _plot_file(plot)
+    asked.plot_file(plot)
     loaded = asked.card(card)
     kelvin = asked.number("--temperature", temperature, "degC") + 273.15 if temperature else None
     if any(not 0 < t < 1 for t in targets):
@@ -177,56 +166,11 @@ def _tables(terminal: Terminal, card: ParameterSet, result: Any, targets: Sequen
     terminal.table(f"{card.name}: pulse widths", (result.quantity, "", *columns), rows, (result.quantity, *columns))
 
 
-def _base(card: str | None, model: str, settings: list[str] | None) -> ParameterSet:
-    """What is known of the device: a card or the defaults, with single values changed."""
-    from compact.parameters import ParameterSet
-
-    base = asked.card(card) if card else ParameterSet(model, "assumed")
-    values = {}
-    for text in settings or []:
-        name, mark, value = text.partition("=")
-        if not mark:
-            raise WrongUse(f"--set '{text}': NAME=VALUE is expected, such as r_p=2.5k")
-        with asked.wrong_use():
-            values[name.strip()] = asked.number(f"--set {name}", value, base.definition.parameter(name.strip()).unit)
-    with asked.wrong_use():
-        return base.replace(None, **values)
-
-
-def _written(terminal: Terminal, fit: Any, out: Path | None, plot: Path | None, command: str, **content: Any) -> None:
-    """Write card and plot and say what came out."""
-    target = out or Path(f"{fit.card.name}.json")
-    asked.folder(target.parent)
-    with terminal.step("drawing and writing"), asked.writing(target):
-        fit.card.save(target)
-        files = [target, fit.plot(plot or target.with_suffix(".png"))]
-    terminal.say(fit.report().rstrip())
-    terminal.say("\nwritten")
-    terminal.paths(files)
-    card = fit.card
-    terminal.result(
-        command,
-        card=card.name,
-        model=card.model,
-        values=card.values,
-        stderr=card.stderr,
-        correlations=[[a, b, r] for (a, b), r in card.correlations.items()],
-        undetermined=card.undetermined,
-        derived=card.derived,
-        quality=card.provenance.quality,
-        notes=card.notes,
-        files=files,
-        **content,
-    )
-
-
 def fit_switching(
     data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Tables of switching probabilities.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Card to write; by default NAME.json.")] = None,
-    card: Annotated[str | None, typer.Option("--card", "-c", help="What is known of the device already.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A value that is known, such as r_p=2.5k.")
-    ] = None,
+    out: CardFile = None,
+    card: KnownCard = None,
+    settings: KnownValues = None,
     columns: Columns = None,
     pulse_width: Annotated[
         list[str] | None, typer.Option(metavar="TIME", help="Pulse width of a file; '-' where it has a column.")
@@ -246,11 +190,11 @@ def fit_switching(
     predict: Annotated[int, typer.Option(metavar="K", help="Predict the last K files instead of fitting them.")] = 0,
     least_squares: Annotated[bool, typer.Option("--least-squares", help="Fit without the number of pulses.")] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Profile-likelihood intervals as well.")] = False,
-    temperature: Annotated[str | None, typer.Option(metavar="KELVIN", help="Temperature of the measurement.")] = None,
+    temperature: Kelvin = None,
     cross: Annotated[bool, typer.Option("--cross", help="Predict each file from a fit of the others, too.")] = False,
     note: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="A remark for the card; repeatable.")] = None,
-    citation: Annotated[str, typer.Option(help="Publication of the data.")] = "",
-    name: Annotated[str | None, typer.Option(help="Name of the card.")] = None,
+    citation: Citation = "",
+    name: Name = None,
     plot: PlotFile = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -259,7 +203,6 @@ def fit_switching(
 
     Tables against voltage, current or pulse width, fitted together by their likelihood. Writes a card and a plot.
     """
-    from compact.parameters import check_identifier
     from compact.probability import fit_probability, read_probability
     from compact.probabilitylikelihood import LIMITS
 
@@ -270,24 +213,17 @@ def fit_switching(
         asked.one_of("direction", direction, ("ap2p", "p2ap"))
     if not 0 <= predict < len(data):
         raise WrongUse(f"--predict {predict}: of {len(data)} files at least one must be fitted")
-    if name is not None:
-        with asked.wrong_use():
-            check_identifier("card name", name)
-    _plot_file(plot)
-    held = [h.strip() for h in hold.split(",")] if hold else []
-    for item in held:
-        asked.one_of("parameter that is fitted", item, LIMITS)
-    texts = columns or [None] * len(data)  # type: ignore[list-item]
-    if len(texts) not in (1, len(data)):
-        raise WrongUse(f"--columns is given {len(texts)} times; give it once, or once for each of {len(data)} files")
-    texts = texts * len(data) if len(texts) == 1 else texts
+    asked.card_name(name)
+    asked.plot_file(plot)
+    fixed = held(hold, LIMITS)
+    texts = asked.each_text("--columns", columns, len(data))
     constants = {
         "pulse_width": asked.each_file("--pulse-width", pulse_width, len(data), "s"),
         "voltage": asked.each_file("--voltage", voltage, len(data), "V"),
         "current": asked.each_file("--current", current, len(data), "A"),
         "count": asked.each_file("--count", count, len(data), "1"),
     }
-    base = _base(card, "mtj", settings)
+    base = known_device(card, "mtj", settings)
     kelvin = asked.number("--temperature", temperature, "K") if temperature else None
     with terminal.step(f"fitting {len(data)} file{'s' * (len(data) > 1)}"):
         tables = []
@@ -298,14 +234,14 @@ def fit_switching(
             tables.append(read_probability(path, texts[k], direction=direction, free_level=free, **own))  # type: ignore[arg-type]
         fitted = len(tables) - predict
         fit = fit_probability(
-            tables[:fitted], card=base, name=name, vary=[p for p in LIMITS if p not in held], temperature=kelvin,
+            tables[:fitted], card=base, name=name, vary=[p for p in LIMITS if p not in fixed], temperature=kelvin,
             method="least_squares" if least_squares else "binomial", predict=tables[fitted:], citation=citation,
             cross=cross, notes=note or (),
         )  # fmt: skip
         intervals = fit.intervals() if profile else {}
     extra = {"intervals": intervals} if profile else {}
     told = [dataclasses.asdict(c) for c in fit.predictions]
-    _written(terminal, fit, out, plot, "fit-switching", rms=fit.rms, predictions=told, **extra)
+    write_fit(terminal, fit, out, plot, "fit-switching", rms=fit.rms, predictions=told, **extra)
     if intervals:
         terminal.say("profile-likelihood intervals (68 %)")
         for key, (low, high) in intervals.items():
@@ -316,12 +252,10 @@ def fit_dwell(
     data: Annotated[
         Path, typer.Argument(metavar="DATA", help="Table of bias, dwell_p, dwell_ap and number of dwells.")
     ],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Card to write; by default NAME.json.")] = None,
+    out: CardFile = None,
     model: Annotated[str, typer.Option("--model", "-m", help="mtj or telegraph.")] = "telegraph",
-    card: Annotated[str | None, typer.Option("--card", "-c", help="What is known of the device already.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A value that is known, such as r_p=2.5k.")
-    ] = None,
+    card: KnownCard = None,
+    settings: KnownValues = None,
     columns: Annotated[
         str | None, typer.Option("--columns", metavar="ROLE=COLUMN,...", help="voltage=1[mV],dwell_p=2,dwell_ap=3.")
     ] = None,
@@ -329,8 +263,8 @@ def fit_dwell(
         str | None, typer.Option(metavar="N", help="Dwells behind each mean, if no column says it.")
     ] = None,
     hold: Annotated[str | None, typer.Option(metavar="NAME,...", help="Do not fit: h_bias, ...")] = None,
-    temperature: Annotated[str | None, typer.Option(metavar="KELVIN", help="Temperature of the measurement.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the card.")] = None,
+    temperature: Kelvin = None,
+    name: Name = None,
     plot: PlotFile = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -340,26 +274,21 @@ def fit_dwell(
     Mean dwell times of both states against voltage or current. Writes a card and a plot.
     """
     from compact.dwell import FREE, fit_dwells, read_dwells
-    from compact.parameters import check_identifier
 
     terminal = Terminal(as_json)
     asked.data_file(data)
     asked.one_of("model with dwell times", model, FREE)
-    if name is not None:
-        with asked.wrong_use():
-            check_identifier("card name", name)
-    _plot_file(plot)
-    held = [h.strip() for h in hold.split(",")] if hold else []
-    for item in held:
-        asked.one_of("parameter that is fitted", item, FREE[model])
+    asked.card_name(name)
+    asked.plot_file(plot)
+    fixed = held(hold, FREE[model])
     number = asked.number("--count", count, "1") if count else None
-    base = _base(card, model, settings)
+    base = known_device(card, model, settings)
     kelvin = asked.number("--temperature", temperature, "K") if temperature else None
     with terminal.step("fitting"):
         table = read_dwells(data, columns, count=number)
-        vary = [p for p in FREE[base.model] if p not in held]
+        vary = [p for p in FREE[base.model] if p not in fixed]
         fit = fit_dwells(table, card=base, name=name, vary=vary, temperature=kelvin)
-    _written(terminal, fit, out, plot, "fit-dwell")
+    write_fit(terminal, fit, out, plot, "fit-dwell")
 
 
 def register(app: typer.Typer) -> None:
