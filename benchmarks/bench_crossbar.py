@@ -44,7 +44,7 @@ def rows(repeat: int = 3) -> list[dict[str, Any]]:
 
 
 def _compared(engine: Engine, side: int, repeat: int, **settings: float) -> dict[str, Any]:
-    choices = {"rows": side, "columns": side, "levels": 2, **settings}
+    choices: dict[str, Any] = {"rows": side, "columns": side, "levels": 2, **settings}
     circuit = get_circuit("crossbar")
     plain = FixedResistor(CARDS["symmetric"])
     benches = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -215,12 +216,10 @@ class StdpSynapse(Circuit):
                 if np.isfinite(at)
             ]  # fmt: skip
             corners = np.unique(np.concatenate([spike[0] for _, spike in spikes]))
-            edges = np.concatenate(
-                [np.linspace(a, b, SLICES + 1)[:-1] for a, b in zip(corners, corners[1:], strict=False)]
-            )
+            edges = np.concatenate([np.linspace(a, b, SLICES + 1)[:-1] for a, b in pairwise(corners)])
             edges = np.append(edges, corners[-1])
             middle = (edges[1:] + edges[:-1]) / 2
-            volts = sum(sign * np.interp(middle, *spike, left=0.0, right=0.0) for sign, spike in spikes)
+            volts = sum(sign * np.interp(middle, spike[0], spike[1], left=0.0, right=0.0) for sign, spike in spikes)
             start = self._begin(s, float(gap))
             changes.append(float(junction.fraction(volts, np.diff(edges), start)[-1]) - (1 + start) / 2)
         return np.array(changes)

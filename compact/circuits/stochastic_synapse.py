@@ -141,7 +141,7 @@ class StochasticSynapse(Circuit):
         critical = Junction(card).write_voltage(s["start"], 1.0)
         if lacking(critical) < 0:
             raise CircuitError(
-                f"setting 'probability' = {s['probability']:g} needs more than the critical voltage of {critical:.3g} V "
+                f"setting 'probability' = {s['probability']:g} needs more than the critical {critical:.3g} V "
                 f"within t_pulse = {s['t_pulse']:g} s; take longer pulses"
             )
         if lacking(0.0) >= 0:
@@ -173,7 +173,9 @@ class StochasticSynapse(Circuit):
         shares, expected = self.shares(waveforms, bench), self.expected(bench)
         error = np.sqrt(expected * (1 - expected) / s["synapses"])
         volts = -s["start"] * s["v_pulse"]
-        drive = abs(float(card.definition.evaluate("d", {**card.values, "noise": 1.0, "v_fl_rl": volts, "z": s["start"]})))
+        drive = abs(
+            float(card.definition.evaluate("d", {**card.values, "noise": 1.0, "v_fl_rl": volts, "z": s["start"]}))
+        )
         off = float(np.abs((shares - expected) / error).max())
         power = float(np.abs(waveforms["pre"] * waveforms["i(vpost)"]).max())
         return [

@@ -31,9 +31,7 @@ class MtjHeld(Model):
     declared_parameters = (
         *CONDUCTION,
         *(dataclasses.replace(p, scope="model") for p in AREA),
-        Parameter(
-            "state", 1.0, "1", "mean cosine between the layers: 1 parallel, -1 antiparallel", -1, 1, "instance"
-        ),
+        Parameter("state", 1.0, "1", "mean cosine between the layers: 1 parallel, -1 antiparallel", -1, 1, "instance"),
     )
 
     def check_values(self, values: Mapping[str, float]) -> None:

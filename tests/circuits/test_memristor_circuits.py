@@ -51,7 +51,7 @@ def test_held_junction_conducts_as_the_model_does(simulator):
 
 
 def test_wires_by_hand():
-    """One cell is four resistors in series; two on a row solve by series and parallel; all wires together keep charge."""
+    """One cell is four resistors in series; two on a row solve by series and parallel."""
     assert crossbar_currents([[1e-3]], [0.1], 10.0, 5.0, 2.0)[0, 0] == pytest.approx(0.1 / (1000 + 20 + 7))
     near, far = 1000 + 10, 10 + 2000 + 10
     node = 0.1 / (1 + 10 * (1 / near + 1 / far))
@@ -171,7 +171,7 @@ def test_window_of_plasticity(simulator):
     gaps = circuit.gaps(bench.settings)
     paired = np.isfinite(gaps)
     found = circuit.window(waves, bench)[paired]
-    assert np.all(np.sign(found[np.abs(gaps[paired]) < bench.settings["tau"]]) == np.sign(gaps[paired])[1:5])
+    np.testing.assert_array_equal(np.sign(found), np.sign(gaps[paired]))
     # Twelve classes stand for the distribution, and chords of the tail for its exponential.
     np.testing.assert_allclose(found, smooth_window(bench, gaps[paired]), atol=0.04)
 
@@ -185,14 +185,14 @@ def test_time_constants_are_those_of_the_spikes():
         gaps = np.linspace(0.3, 1.8, 12) * tau
         found.append([circuit.time_constant(sign * gaps, circuit.predicted(bench, sign * gaps)) for sign in (1, -1)])
     np.testing.assert_allclose(np.divide(*reversed(found)), 2, rtol=0.05)
-    assert np.all((0.4 < np.array(found[0]) / 10e-3) & (np.array(found[0]) / 10e-3 < 1))
+    assert np.all((np.array(found[0]) / 10e-3 > 0.4) & (np.array(found[0]) / 10e-3 < 1))
 
 
 # -- chance ----------------------------------------------------------------------------------------------
 
 
 def test_stochastic_synapses_switch_as_fokker_planck_says(vacask):
-    """Shares after each pulse within 3.5 standard errors, which one pulse more or 10 % of the drive would exceed."""
+    """Shares after each pulse within 3.5 standard errors, which one pulse more would exceed."""
     circuit, measures, waves, bench = simulate(vacask, "stochastic_synapse", JUNCTION, synapses=120, pulses=2)
     assert failed(measures) == []
     found, want = circuit.shares(waves, bench), circuit.expected(bench)
@@ -217,7 +217,7 @@ def test_both_simulators_switch_the_same_synapses(ngspice, vacask):
     runs = []
     for simulator in (ngspice, vacask):
         circuit, _, waves, bench = simulate(
-            simulator, "stochastic_synapse", JUNCTION, synapses=4, pulses=1, probability=0.5, slots=20
+            simulator, "stochastic_synapse", JUNCTION, synapses=4, pulses=1, probability=0.35, slots=20
         )
         runs.append(circuit.switched(waves, bench))
     np.testing.assert_array_equal(*runs)
