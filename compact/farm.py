@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -69,13 +71,47 @@ def each(
     from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
+    _hide_aborts()
     try:
-        yield from Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="3*n_jobs")(
-            delayed(function)(item) for item in items
-        )
+        with _deaf_to_interrupts():
+            results = Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="3*n_jobs")(
+                delayed(function)(item) for item in items
+            )
+        yield from results
     except BrokenProcessPool as error:
         reason = " ".join(str(error).split(". ")[0].split())
         raise StatisticsError(f"a worker process died ({reason}); the results so far are kept") from None
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C while workers are started, which takes a moment: they inherit that for good.
+
+    A terminal sends Ctrl-C to all processes, and each worker would print where it was; this process ends them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
+
+
+def _hide_aborts() -> None:
+    """Keep off the screen that the thread behind the workers stumbles when an interruption takes its tasks away."""
+    shown = threading.excepthook
+    if getattr(shown, "hides_aborts", False):
+        return
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        name = args.thread.name if args.thread else ""
+        if not (name.startswith("ExecutorManagerThread") and issubclass(args.exc_type, KeyError)):
+            shown(args)
+
+    hook.hides_aborts = True  # type: ignore[attr-defined]
+    threading.excepthook = hook
 
 
 def _on_dask(function: Callable[[Any], Any], items: Sequence[Any], address: str, connect_limit: float) -> Iterator[Any]:

@@ -9,6 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -196,6 +197,47 @@ def test_a_worker_that_dies_is_named_and_costs_only_its_own(
     assert kept and not {4, 5} & set(kept)
     monte_carlo(PLAN, COUNT, path, resume=True, jobs=1)
     assert path.read_bytes() == finished.read_bytes()
+
+
+INTERRUPTED = """
+import os, signal, time
+from compact.farm import each
+os.setpgrp()
+try:
+    for number, _ in enumerate(each(time.sleep, [0.002] * 10**5, jobs=2)):
+        if number == {after}:
+            os.killpg(0, signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("after", [0, 300])
+def test_an_interruption_leaves_no_traceback(after: int):
+    """As a terminal does it: to all processes, while the last worker starts and while all work."""
+    script = INTERRUPTED.format(after=after)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    assert done.stdout.split() == ["interrupted"]
+    assert "Traceback" not in done.stderr and "KeyboardInterrupt" not in done.stderr
+
+
+def test_a_worker_thread_that_is_interrupted_is_not_shown(monkeypatch: pytest.MonkeyPatch):
+    seen = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: seen.append(args.exc_type))
+    assert list(each(abs, [-1, -1], jobs=2)) == [1, 1]
+
+    def stumble(error):
+        raise error
+
+    for name, error in (
+        ("ExecutorManagerThread", KeyError(1)),
+        ("ExecutorManagerThread", OSError()),
+        ("x", KeyError()),
+    ):
+        thread = threading.Thread(target=stumble, args=(error,), name=name)
+        thread.start()
+        thread.join()
+    assert seen == [OSError, KeyError]
 
 
 def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path):
