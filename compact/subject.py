@@ -64,7 +64,7 @@ class Subject:
 
 def circuits_of(card: ParameterSet) -> list[str]:
     """Circuits that take a card."""
-    return [name for name, circuit in CIRCUITS.items() if circuit.junction == card.model]
+    return [name for name, circuit in CIRCUITS.items() if circuit.takes(card)]
 
 
 def chosen(subject: Subject) -> list[str]:

@@ -177,6 +177,10 @@ class Circuit:
             declared[name].check(value)
         return replace(bench, settings=dict(bench.settings))
 
+    def takes(self, card: ParameterSet) -> bool:
+        """Whether a card is of a model that the circuit is for."""
+        return card.model == self.junction
+
     def _start(
         self,
         card: ParameterSet,

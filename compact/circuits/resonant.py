@@ -16,6 +16,7 @@ from compact.netlist import Netlist
 from compact.parameters import ParameterSet
 from compact.physics.auto_oscillation import AutoOscillator
 from compact.physics.oscillator_load import LoadedOscillator, loaded
+from compact.units import format_si
 
 if TYPE_CHECKING:
     from compact.technology import Technology
@@ -69,9 +70,13 @@ class ResonantCircuit(Circuit):
         **settings: Any,
     ) -> Testbench:
         """As `Circuit.build`; a card of the other model of resonant junctions is taken over to this one's."""
-        if card.model in MODELS:
+        if self.takes(card):
             card = self._converted(card, settings)
         return super().build(card, technology, corner=corner, noise=noise, device=device, **settings)
+
+    def takes(self, card: ParameterSet) -> bool:
+        """Cards of both models of resonant junctions."""
+        return card.model in MODELS
 
     def _converted(self, card: ParameterSet, settings: Mapping[str, Any]) -> ParameterSet:
         """The card for the model of the circuit; envelopes are against the frequency that `_reference` says."""
@@ -123,7 +128,8 @@ def against(
 ) -> Measure:
     """A figure that should be that of a closed form, within a share of it and an absolute part."""
     room = share * abs(closed) + absolute
-    return Measure(name, value, unit, closed - room, closed + room, f"{what}; closed form {closed:.6g} {unit}")
+    shown = f"{closed:.4g}" if unit == "1" else format_si(float(f"{closed:.5g}"), unit)
+    return Measure(name, value, unit, closed - room, closed + room, f"{what}; closed form {shown}")
 
 
 def whole(name: str, settings: Mapping[str, Any]) -> int:

@@ -148,6 +148,11 @@ class StoCoupled(ResonantCircuit):
         step = min(times["stop"] / 200, 0.5 / float(osc.gamma_g))
         return Testbench(self.name, netlist, Tran(times["stop"], step), save, s, times)
 
+    def layout(self, bench: Testbench) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """The wave in the load over the amplitudes of the first oscillators."""
+        few = range(min(int(bench.settings["count"]), 4))
+        return {"": (("out_i", "out_q"), tuple(f"xosc{k}.xmtj.a_u" for k in few))}
+
     def order(self, waveforms: Waveforms, bench: Testbench) -> NDArray[np.float64]:
         """Order parameter |mean exp(j phase)| over time, shape (n,)."""
         units = []

@@ -19,6 +19,7 @@ from compact.microwave import LockingBand, locking_band
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
 from compact.technology import Technology
+from compact.units import format_si
 
 if TYPE_CHECKING:
     from compact.waveform import Waveforms
@@ -95,6 +96,16 @@ class StoLock(ResonantCircuit):
         times["stop"] = times["watch"] + WATCH / band
         return Testbench(self.name, netlist, Tran(times["stop"], times["stop"] / 2000), tuple(save), s, times)
 
+    def layout(self, bench: Testbench) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """Amplitudes in the middle and outside of the band, one column per power."""
+        last = 2 * int(bench.settings["points"]) - 1
+        return {
+            f"power {level + 1}": tuple(
+                (f"xosc{level}_{k}.xmtj.a_u", f"xosc{level}_{k}.xmtj.a_v") for k in (0, last // 2, last)
+            )
+            for level in range(min(int(bench.settings["levels"]), 3))
+        }
+
     @staticmethod
     def _half_band(osc: Any, s: Mapping[str, float], level: int) -> float:
         """Half band that closed forms expect at a level of power [Hz]."""
@@ -146,7 +157,7 @@ class StoLock(ResonantCircuit):
             except DataError:
                 width = middle = math.nan
             widths.append(width)
-            about = f"locked at {power:.3g} W available, sqrt(1 + nu^2) included"
+            about = f"locked at {format_si(float(f'{power:.3g}'), 'W')} available, sqrt(1 + nu^2) included"
             result.append(against(f"band_{level + 1}", width, closed, 0.05, "Hz", about))
             result.append(
                 Measure(

@@ -21,6 +21,7 @@ from compact.parameters import ParameterSet
 from compact.physics.auto_oscillation import AutoOscillator
 from compact.physics.oscillator_load import LoadedOscillator, loaded
 from compact.technology import Technology
+from compact.units import format_si
 
 if TYPE_CHECKING:
     from compact.waveform import Waveforms
@@ -142,6 +143,11 @@ class StoPll(ResonantCircuit):
         save = (*nodes, "ctl0", "xpll0.xosc.xmtj.a_u", "xpll0.xosc.xmtj.a_v")
         return Testbench(self.name, netlist, Tran(times["stop"], times["stop"] / 4000), save, s, times)
 
+    def layout(self, bench: Testbench) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """The loop without a test signal, and the one with the middle one."""
+        tested = (len(PROBES) + 1) // 2
+        return {"": (("out0_i", "out0_q"), ("ctl0",), (f"out{tested}_q",))}
+
     def measures(self, waveforms: Waveforms, bench: Testbench) -> list[Measure]:
         """Lock time, what is left of the phase, control voltage, bandwidth by the test signals."""
         s, at, t = bench.settings, bench.times, waveforms.axis
@@ -189,7 +195,14 @@ class StoPll(ResonantCircuit):
             )
         else:
             result.append(
-                Measure("lock_time", lock, "s", 0, 2 * ring, f"to 0.1 rad; the phase rings down in {ring:.3g} s")
+                Measure(
+                    "lock_time",
+                    lock,
+                    "s",
+                    0,
+                    2 * ring,
+                    f"to 0.1 rad; the phase rings down in {format_si(float(f'{ring:.3g}'), 's')}",
+                )
             )
             result.append(against("bandwidth", bandwidth, expected, 0.05, "Hz", "of the closed loop, -3 dB"))
             result.append(
