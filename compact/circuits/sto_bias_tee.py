@@ -91,6 +91,10 @@ class StoBiasTee(ResonantCircuit):
         save = ("out", "xosc.both", "xosc.xmtj.u", "xosc.xmtj.v")
         return Testbench(self.name, netlist, Tran(times["stop"], 0.02 / f), save, s, times)
 
+    def layout(self, bench: Testbench) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """The oscillation over the output."""
+        return {"": (("xosc.xmtj.u",), ("out",))}
+
     def measures(self, waveforms: Waveforms, bench: Testbench) -> list[Measure]:
         """Frequency, power and second harmonic at the output, start, and with noise the linewidth."""
         s, at, t, out = bench.settings, bench.times, waveforms.axis, waveforms["out"]
