@@ -215,11 +215,19 @@ def crossover(
     rows = [("non-volatile, off when idle", *(format_si(float(result.non_volatile(x)), "J") for x in shares), "")]
     for wait in waits:
         at = result.crossover(wait)
-        where = f"{at:.3g}" if 0 < at <= 1 else ("CMOS always wins" if at <= 0 else "never")
-        rows.append((f"CMOS, {wait:g} s idle", *(format_si(float(result.cmos(x, wait)), "J") for x in shares), where))
+        where = f"{at:.3g}" if 0 < at <= 1 else ("CMOS always wins" if at <= 0 else "CMOS never wins")
+        rows.append(
+            (
+                f"CMOS, {format_si(wait, 's')} idle",
+                *(format_si(float(result.cmos(x, wait)), "J") for x in shares),
+                where,
+            )
+        )
     terminal.table(f"{loaded.name} in {transistors}: energy per addition", heads, rows, numbers=heads[1:])
     for x in (0.0, 1.0):
-        terminal.say(f"activity {x:g}: the non-volatile adder pays from {result.idle_time(x):.3g} s of idle time on")
+        terminal.say(
+            f"activity {x:g}: the non-volatile adder pays from {format_si(result.idle_time(x), 's')} of idle time on"
+        )
     files = []
     if plot is not None:
         with terminal.step("drawing"), asked.writing(plot):
