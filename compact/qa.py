@@ -55,9 +55,8 @@ def _numeric_checks(card: ParameterSet) -> Iterator[Check]:
     yield Check("finite values", "numpy", bad, "points", 0, f"not finite {where}")
     power = sum(i * known[f"v_{c.plus}_{c.minus}"] for c, i in zip(model.currents, results, strict=False))
     yield Check("passive", "numpy", float(np.max(-power)), "W", 0, f"largest power delivered {where}")
-    numbers = [
-        np.abs(x).max() for s, x in zip(model.states, results[-len(model.states) :], strict=True) if s.unit == "1"
-    ]
+    statics = results[len(results) - len(model.states) :]
+    numbers = [np.abs(x).max() for s, x in zip(model.states, statics, strict=True) if s.unit == "1"]
     static = max(numbers, default=0.0)  # states that have a unit, such as a temperature, know no bound
     yield Check("bounded state", "numpy", float(static), "1", 1 + 1e-12, "largest state at an operating point")
     for current in model.currents:
