@@ -106,6 +106,8 @@ def _spreads(option: str, given: list[str] | None, default: dict[str, float]) ->
         if not mark:
             raise WrongUse(f"{option} '{text}': NAME=SIGMA is expected, such as ra=0.03")
         values[name.strip()] = asked.number(f"{option} {name.strip()}", value, "1")
+        if not values[name.strip()] >= 0:
+            raise WrongUse(f"{option} '{text}': a spread must be a number >= 0")
     return values
 
 
@@ -296,6 +298,8 @@ def montecarlo(
         circuit, card, technology, simulator, settings, limits, probes, timeout, stride, variation=variation,
         seed=seed, corner=corner, mtj_corner=mtj_corner, temperature=temperature,
     )  # fmt: skip
+    if samples < 1:
+        raise WrongUse(f"--samples {samples} must be at least 1")
     target = out or Path(f"{circuit}.jsonl")
     asked.folder(target.parent)
     pair = [name.strip() for name in margin.split(",")] if margin else []

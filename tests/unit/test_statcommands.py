@@ -66,6 +66,8 @@ def test_corners_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
         (["--probe", "x"], "NAME=SIGNAL-SIGNAL@EVENT"),
         (["--set", "vddd=1"], "unknown setting of circuit 'pcsa' 'vddd'"),
         (["--seed=-3"], "seed = -3"),
+        (["--samples", "0"], "--samples 0 must be at least 1"),
+        (["--shared", "ra=-0.05"], "--shared 'ra=-0.05': a spread must be a number >= 0"),
     ],
 )
 def test_wrong_use_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str):
@@ -78,9 +80,7 @@ def test_wrong_use_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--shared", "ra=-0.05"], "shared spread of 'ra' = -0.05 must be a number >= 0"),
         (["--fit"], "has no standard errors"),
-        (["--samples", "0"], "samples = 0 must be at least 1"),
         (["--dask", "tcp://127.0.0.1:9"], "no Dask scheduler answers at 'tcp://127.0.0.1:9'"),
     ],
 )
