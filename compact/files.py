@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and where derived ones are kept."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["staged"]
+__all__ = ["cache_dir", "staged"]
 
 
 @contextlib.contextmanager
@@ -36,3 +37,28 @@ def staged(path: str | Path) -> Iterator[Path]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def cache_dir() -> Path:
+    """Where text that takes long to derive is kept: $SPINBRICKS_CACHE, else the user's cache directory.
+
+    Where that cannot be written, a folder of this process's own that goes with it.
+    """
+    base = os.environ.get("SPINBRICKS_CACHE")
+    folder = Path(base or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spinbricks")
+    return folder if _writable(folder) else Path(_own_folder().name)
+
+
+@lru_cache
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@lru_cache
+def _own_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="spinbricks-cache-")

@@ -10,6 +10,7 @@ from compact import technology as module
 from compact.analysis import Dc, Tran
 from compact.errors import TechnologyError
 from compact.measure import delay, energy
+from compact.modellibrary import read_library
 from compact.netlist import Netlist
 from compact.technology import get_technology, technologies
 
@@ -78,7 +79,7 @@ def test_warm_loading_is_quick(installed, name):
     technology = installed(name)
     deck = "\n".join(technology.transistor(kind, kind, "d", "g", "s", "b", 2e-6) for kind in DEVICES)
     text = technology.models(deck)
-    module._library.cache_clear()
+    read_library.cache_clear()
     start = time.perf_counter()
     assert installed(name).models(deck) == text
     assert time.perf_counter() - start < 0.2
@@ -98,7 +99,7 @@ def test_cache_follows_the_library(tmp_path):
             "* a comment\n+ u0=300m) $ another\n.model pmos pmos level=54\n.endl\n.lib b\n.model nmos nmos\n.endl\n"
         )
         (tmp_path / "x.lib").write_text(library)
-        module._library.cache_clear()
+        read_library.cache_clear()
         own = get_technology(tmp_path / "own.toml")
         return own.models(own.transistor("nmos", "1", "d", "g", "s", "b", 1e-6))
 
