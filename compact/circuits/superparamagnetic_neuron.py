@@ -197,8 +197,8 @@ class SuperparamagneticNeuron(Circuit):
         off = np.abs(rates / expected - 1) - SIGMAS * errors / rates
         spikes = [crossings(t, waveforms[f"out{k}"], s["vdd"] / 2, "rise") for k in range(len(inputs))]
         count = sum(map(len, spikes))
-        gaps = np.diff(spikes[0])[1:]
-        spread = float(np.std(gaps, ddof=1) / np.mean(gaps)) if len(gaps) > 2 else math.nan
+        gaps = [np.diff(own)[1:] for own in spikes]
+        spread = max((float(np.std(own, ddof=1) / np.mean(own)) for own in gaps if len(own) > 2), default=math.nan)
         spent = energy(t, s["vdd"], waveforms["i(vdd)"], 0, at["stop"])
         spent += energy(t, at["v_j"], waveforms["i(vj)"], 0, at["stop"])
         return [
@@ -206,6 +206,6 @@ class SuperparamagneticNeuron(Circuit):
             Measure("rate_high", float(rates[-1]), "1/s", float(rates[0]), description="at the last input"),
             Measure("misfit", float(np.max(off)), "1", -math.inf, AGREEMENT, "largest distance of a rate from the "
                     "closed form, relative, less three standard errors"),
-            Measure("irregularity", spread, "1", 0.02, 2, "deviation over mean of the first neuron's intervals"),
+            Measure("irregularity", spread, "1", 0.02, 2, "deviation over mean of intervals, largest"),
             Measure("energy_per_spike", spent / count if count else math.nan, "J", 0, description="from both supplies"),
         ]  # fmt: skip

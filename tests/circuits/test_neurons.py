@@ -50,7 +50,7 @@ def test_rates_of_the_superparamagnetic_neuron_agree(ngspice, vacask):
     """The same random numbers, so that simulators differ by less than chance does."""
     rates = []
     for simulator in (ngspice, vacask):
-        measures, waveforms, bench = simulate(simulator, "superparamagnetic_neuron", FLICKERING, points=3, spikes=10)
+        measures, waveforms, bench = simulate(simulator, "superparamagnetic_neuron", FLICKERING, points=3, spikes=8)
         assert failed(measures) == []
         _, found, _, expected = get_circuit("superparamagnetic_neuron").curve(waveforms, bench, FLICKERING)
         assert np.all(np.diff(found) > 0) and found[-1] > 3 * found[0]
@@ -61,7 +61,7 @@ def test_rates_of_the_superparamagnetic_neuron_agree(ngspice, vacask):
 
 def test_seed_changes_spikes_and_not_the_curve(vacask):
     runs = [
-        simulate(vacask, "superparamagnetic_neuron", FLICKERING, points=2, spikes=20, seed=seed)[0] for seed in (1, 50)
+        simulate(vacask, "superparamagnetic_neuron", FLICKERING, points=2, spikes=8, seed=seed)[0] for seed in (1, 50)
     ]
     assert runs[0]["rate_low"].value != runs[1]["rate_low"].value
     assert runs[0]["rate_high"].value == pytest.approx(runs[1]["rate_high"].value, rel=0.1)
