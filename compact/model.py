@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,6 +13,7 @@ import sympy as sp
 
 from compact.errors import ParameterError, unknown
 from compact.parameters import Parameter, check_identifier, values_by_name
+from compact.symbolic import Remainder, SmoothPositive, normal_number, smooth_positive, uniform_number
 
 __all__ = [
     "Current",
@@ -75,17 +75,6 @@ sweep, whose points lie close together, may let them decide the state."""
 AUTOMATIC = {p.name for p in (NOISE_PARAMETER, *RANDOM_PARAMETERS, TRACK_PARAMETER)}
 SLOTS = 100
 """Noise slots per time scale of the state, by default: <z^2> of an MTJ is then off by 0.2 % at Delta = 5."""
-
-# Phases advance by multiples of 2 pi times badly approximable numbers, so that no two of the slots, seeds,
-# terms and states of a run come near each other on the circle; the gains then make neighbours independent.
-HASH_GAINS = 1e4, 1e5
-TURN = 10**8
-TURN_SLOT, TURN_SEED, TURN_STATE = (
-    round(TURN * x) for x in ((math.sqrt(5) - 1) / 2, math.sqrt(2) - 1, (math.sqrt(13) - 3) / 2)
-)
-"""Steps of the phase, in parts of a turn: whole numbers, so that their sums are exact."""
-HASH_TERM = round(2 * math.pi * (math.sqrt(3) - 1), 9)  # ngspice keeps eleven digits of a number in a source
-HASH_TERMS = 4
 
 
 @dataclass(frozen=True)
@@ -216,30 +205,6 @@ def slot_time(q: Symbols, suitable: sp.Expr) -> Let:
     return Let("slot_time", q.t_slot + (1 - sp.sign(q.t_slot)) * suitable, "s", "time between two random numbers")
 
 
-def uniform_number(q: Symbols, index: sp.Expr, stream: int = 0) -> sp.Expr:
-    """A number uniform in [0, 1] that `index`, the seed and the stream determine, independent of all others."""
-    # Not asin: the Verilog-A compiler takes asin(sin(x)) for x, wherever x may be.
-    return sp.acos(_scrambled(_phase(q, index, stream))) / sp.pi
-
-
-def _phase(q: Symbols, index: sp.Expr, stream: int) -> sp.Expr:
-    """Phase on the circle that `index`, the seed and the stream determine.
-
-    Whole turns are dropped in integers, so that every simulator does it exactly: each reduces a large phase in its own
-    way, and a difference of 1e-12 in it makes another number.
-    """
-    steps = TURN_SLOT * index + TURN_SEED * q.seed + TURN_STATE * sp.Integer(stream)
-    return sp.Float(round(2 * math.pi, 9) / TURN) * Remainder(steps, TURN)
-
-
-def _scrambled(phase: sp.Expr) -> sp.Expr:
-    """Sine of a phase that turns many times while `phase` moves little: a number in [-1, 1] of variance 1/2."""
-    value = sp.sin(phase)
-    for gain in HASH_GAINS:
-        value = sp.sin(sp.Float(gain) * value)
-    return value
-
-
 class Symbols:
     """The names an equation may use: parameters, states, branch voltages `v_plus_minus`, earlier `Let`s."""
 
@@ -262,41 +227,6 @@ class Symbols:
         if name in self._known:
             raise ParameterError(f"model {self._owner}: '{name}' is declared twice")
         self._known[name] = sp.Symbol(name, real=True)
-
-
-class SmoothPositive(sp.Function):
-    """Smooth replacement of max(x, 0): (x + sqrt(x^2 + width^2))/2 + width^2, off by width/2 at x = 0."""
-
-    nargs = 2
-
-    def rewritten(self) -> sp.Expr:
-        """The expression itself."""
-        x, width = self.args
-        return (x + sp.sqrt(x**2 + width**2)) / 2 + width**2
-
-    def _eval_is_real(self) -> bool:
-        return True
-
-    def _numpycode(self, printer: Any, **settings: Any) -> str:
-        return f"({printer._print(self.rewritten())})"
-
-
-class Remainder(sp.Function):
-    """Remainder x - n floor(x/n) in one piece: SymPy would spread factors over its terms, and rounding with them."""
-
-    nargs = 2
-
-    def _eval_is_real(self) -> bool:
-        return True
-
-    def _numpycode(self, printer: Any, **settings: Any) -> str:
-        x, n = (printer._print(a) for a in self.args)
-        return f"(({x}) - {n}*floor(({x})/{n}))"
-
-
-def smooth_positive(x: sp.Expr, width: float = 1e-6) -> sp.Expr:
-    """Smooth replacement of max(x, 0) that is positive everywhere, and `width`/2 at x = 0."""
-    return SmoothPositive(x, sp.Float(width))
 
 
 class Model:
@@ -451,14 +381,8 @@ class Model:
             self._take(Let("slot", q.time / q.slot_time, "1", "position in noise slots"), q)
             self._take(Let("slot_index", sp.floor(q.slot), "1", "noise slot"), q)
         order = sum(n.startswith("xi_") for n in self.noise_lets)
-
-        def normal(k: sp.Expr) -> sp.Expr:
-            phase = _phase(q, k, order)
-            terms = [_scrambled(phase + HASH_TERM * m) for m in range(HASH_TERMS)]
-            return sp.Add(*terms) * math.sqrt(2 / HASH_TERMS)
-
-        fraction = q.slot - q.slot_index
-        value = ((1 - fraction) * normal(q.slot_index) + fraction * normal(q.slot_index + 1)) / sp.sqrt(q.slot_time)
+        fraction, (first, second) = q.slot - q.slot_index, (normal_number(q, q.slot_index + k, order) for k in (0, 1))
+        value = ((1 - fraction) * first + fraction * second) / sp.sqrt(q.slot_time)
         self._take(Let(f"xi_{name}", q.noise * value, "s^-0.5", description), q)
         self.noise_lets += tuple(n for n in self.lets if n not in before)
 
