@@ -117,9 +117,9 @@ class Parameter:
         """
         number = _number(f"parameter '{self.name}'", value)
         if not self.low <= number <= self.high:
+            unit = "" if self.unit == "1" else f" {self.unit}"
             raise ParameterError(
-                f"parameter '{self.name}' = {number:g} {self.unit} is outside its range "
-                f"[{self.low:g}, {self.high:g}] {self.unit}"
+                f"parameter '{self.name}' = {number:g}{unit} is outside its range [{self.low:g}, {self.high:g}]{unit}"
             )
         if self.integer and number != round(number):
             raise ParameterError(f"parameter '{self.name}' = {number:g} must be a whole number")

@@ -59,9 +59,9 @@ class Setting:
         if isinstance(value, bool) or not isinstance(value, int | float | np.number):
             raise CircuitError(f"setting '{self.name}' must be a number in {self.unit}, not {value!r}")
         if not self.low <= float(value) <= self.high:
+            unit = "" if self.unit == "1" else f" {self.unit}"
             raise CircuitError(
-                f"setting '{self.name}' = {float(value):g} {self.unit} is outside its range "
-                f"[{self.low:g}, {self.high:g}] {self.unit}"
+                f"setting '{self.name}' = {float(value):g}{unit} is outside its range [{self.low:g}, {self.high:g}]{unit}"
             )
         return float(value)
 
