@@ -47,16 +47,17 @@ def test_neuron_in_open_technologies(vacask, installed, technology):
 
 
 def test_rates_of_the_superparamagnetic_neuron_agree(ngspice, vacask):
-    """The same random numbers, so that simulators differ by less than chance does."""
-    rates = []
+    """Simulators agree within 2 % and three standard errors: which spikes are early depends on when the last one was."""
+    rates, errors = [], []
     for simulator in (ngspice, vacask):
-        measures, waveforms, bench = simulate(simulator, "superparamagnetic_neuron", FLICKERING, points=3, spikes=8)
+        measures, waveforms, bench = simulate(simulator, "superparamagnetic_neuron", FLICKERING, points=3, spikes=10)
         assert failed(measures) == []
-        _, found, _, expected = get_circuit("superparamagnetic_neuron").curve(waveforms, bench, FLICKERING)
+        _, found, error, expected = get_circuit("superparamagnetic_neuron").curve(waveforms, bench, FLICKERING)
         assert np.all(np.diff(found) > 0) and found[-1] > 3 * found[0]
         assert found == pytest.approx(expected, rel=0.15)
         rates.append(found)
-    assert rates[0] == pytest.approx(rates[1], rel=0.05)
+        errors.append(error)
+    assert np.all(np.abs(rates[0] - rates[1]) < 0.02 * rates[1] + 3 * np.hypot(*errors))
 
 
 def test_seed_changes_spikes_and_not_the_curve(vacask):
