@@ -60,9 +60,8 @@ class Setting:
             raise CircuitError(f"setting '{self.name}' must be a number in {self.unit}, not {value!r}")
         if not self.low <= float(value) <= self.high:
             unit = "" if self.unit == "1" else f" {self.unit}"
-            raise CircuitError(
-                f"setting '{self.name}' = {float(value):g}{unit} is outside its range [{self.low:g}, {self.high:g}]{unit}"
-            )
+            allowed = f"[{self.low:g}, {self.high:g}]{unit}"
+            raise CircuitError(f"setting '{self.name}' = {float(value):g}{unit} is outside its range {allowed}")
         return float(value)
 
     def parse(self, text: str) -> Any:

@@ -274,9 +274,9 @@ def test_harmonic_balance_is_refused_elsewhere(ngspice):
         ("sto_bias_tee", {"load": 0.5, "bias": -2.05e-4}, "with a load of 0.5 Ohm the junction does not oscillate"),
         ("diode_receiver", {"bias": -4e-4}, "oscillates; its threshold current"),
         ("sto_coupled", {"count": 2.5}, "setting 'count' = 2.5 must be a whole number"),
-        ("sto_lock", {"levels": 0}, r"setting 'levels' = 0 1 is outside its range \[1, 10\]"),
+        ("sto_lock", {"levels": 0}, r"setting 'levels' = 0 is outside its range \[1, 10\]"),
         ("sto_pll", {"dampng": 1}, "unknown setting of circuit 'sto_pll' 'dampng'; did you mean 'damping'"),
-        ("envelope_detector", {"depth": 2}, "'depth' = 2 1 is outside its range"),
+        ("envelope_detector", {"depth": 2}, "'depth' = 2 is outside its range"),
     ],
 )
 def test_errors_say_what_is_wrong(name, settings, message):
