@@ -47,7 +47,7 @@ def test_neuron_in_open_technologies(vacask, installed, technology):
 
 
 def test_rates_of_the_superparamagnetic_neuron_agree(ngspice, vacask):
-    """Simulators agree within 2 % and three standard errors: which spikes are early depends on when the last one was."""
+    """Simulators agree within 2 % and three standard errors: which are early depends on when the last one was."""
     rates, errors = [], []
     for simulator in (ngspice, vacask):
         measures, waveforms, bench = simulate(simulator, "superparamagnetic_neuron", FLICKERING, points=3, spikes=10)
