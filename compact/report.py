@@ -148,6 +148,12 @@ def _known(card: ParameterSet, name: str, unit: str) -> str:
     return figure(float(f"{value:.4g}"), unit)
 
 
+def _shown(default: float | str, unit: str) -> str:
+    from compact.units import format_si
+
+    return default if isinstance(default, str) else format_si(default, unit)
+
+
 def _circuits(terminal: Terminal) -> list[dict[str, Any]]:
     from compact.circuits import CIRCUITS
 
@@ -164,7 +170,7 @@ def _circuits(terminal: Terminal) -> list[dict[str, Any]]:
         )
         terminal.say(f"{circuit.name}: {circuit.title}", "bold")
         rows = [
-            (s.name, "derived" if s.default is None else format_si(s.default, s.unit), s.unit, s.description)
+            (s.name, "derived" if s.default is None else _shown(s.default, s.unit), s.unit, s.description)
             for s in circuit.settings
         ]
         terminal.table("", ("setting", "default", "unit", "what"), rows, numbers=("default",))
