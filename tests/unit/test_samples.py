@@ -44,7 +44,7 @@ def test_what_was_written_is_read_whatever_the_order(tmp_path: Path):
     assert [r["sample"] for r in found.failures] == [1]
 
 
-@pytest.mark.parametrize("cut", range(1, 56, 6))
+@pytest.mark.parametrize("cut", range(1, 50, 6))  # within the last line
 def test_half_a_line_is_dropped_and_run_again(tmp_path: Path, cut: int):
     path = tmp_path / "s.jsonl"
     with SampleFile(path, HEADER) as file:
