@@ -9,7 +9,7 @@ from compact.circuits.bursting_neuron import hop_window
 from compact.circuits.lif_neuron import lif_rate
 from compact.circuits.superparamagnetic_neuron import noisy_interval
 from compact.errors import CircuitError
-from compact.parameters import ParameterSet
+from tests.circuits.synthetic_cards import hopping_card, network_card
 
 LEAK = load_card("ikeda_2010")
 FLICKERING = load_card("schnitzspan_2023")
@@ -100,11 +100,6 @@ def test_wrong_settings(name, card, settings, words):
         get_circuit(name).build(card, "generic", **settings)
 
 
-def network_card():
-    """The published device with a barrier of 20 Ohm um2, so that transistors can drive it; synthetic."""
-    return load_card("chanthbouala_2011").replace("thick_barrier", r_p=10e3, tmr=1.5, v_h=1.0)
-
-
 def learned(simulator, **settings):
     measures, waveforms, bench = simulate(simulator, "pattern_network", network_card(), **settings)
     return measures, get_circuit("pattern_network").weights(waveforms, bench), (waveforms, bench)
@@ -157,15 +152,6 @@ def test_larger_network_unlearns_and_learns(ngspice, vacask):
 def test_wrong_patterns(settings, words):
     with pytest.raises(CircuitError, match=words):
         get_circuit("pattern_network").build(network_card(), "generic", **settings)
-
-
-def hopping_card(**values):
-    """A junction whose field-like torque opposes the in-plane one above half a volt; synthetic."""
-    known = {
-        "r_p": 3.75e3, "tmr": 1.05, "v_h": 1.0, "ic_p2ap": 40e-6, "ic_ap2p": 40e-6, "delta": 60.0, "tau_d": 1e-9,
-        "rs": 0.06, "v_set": 2.0, "v_reset": -2.0, "fl_2": 0.21 / 0.15**2,
-    }  # fmt: skip
-    return ParameterSet(model="mgo_memristive", name="hopping", values=known | values)
 
 
 def test_bursts_from_back_hopping_agree(ngspice, vacask):

@@ -7,14 +7,9 @@ from compact.cards import load_card
 from compact.circuits import get_circuit
 from compact.circuits.wall_logic import GATES, WallSwitch
 from compact.errors import CircuitError
-from compact.parameters import ParameterSet
+from tests.circuits.synthetic_cards import wall_card
 
-VALUES = {
-    "r_p": 2.5e3, "tmr": 1.5, "v_h": 1.0, "ms": 8e5, "alpha": 0.05, "h_k": 2e5, "wall_width": 15e-9, "length": 240e-9,
-    "width_ref": 60e-9, "width": 60e-9, "thickness": 2e-9, "polarisation": 0.3, "fl_ratio": 0.1, "site_width": 15e-9,
-    "site_1": 0.2, "h_site_1": 350.0, "site_2": 0.8, "h_site_2": 350.0, "r_wire": 500.0, "p_wire": -0.6, "beta": 0.1,
-}  # fmt: skip
-CARD = ParameterSet(model="domain_wall_track", name="synthetic_wire", values=VALUES)
+CARD = wall_card()
 LOGIC = get_circuit("wall_logic")
 
 
