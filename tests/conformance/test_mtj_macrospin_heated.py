@@ -1,4 +1,4 @@
-"""The macrospin that heats itself: parity, cold and warm limits, the temperature it reaches, writing that takes heat."""
+"""The macrospin that heats itself: parity, cold and warm limits, its temperature, writing that takes heat."""
 
 from __future__ import annotations
 
