@@ -14,7 +14,7 @@ from compact.units import format_si, si_scale
 from compact.writing import P
 
 if TYPE_CHECKING:
-    from compact.dwell import DwellFit
+    from compact.dwellfit import DwellFit
     from compact.probability import ProbabilityFit, SwitchingTable
     from compact.writing import Writing
 

@@ -123,7 +123,8 @@ def _field_loops(card: ParameterSet, files: Sequence[DataFile]) -> Fitted | None
 
 
 def _dwells(card: ParameterSet, files: Sequence[DataFile]) -> Fitted | None:
-    from compact.dwell import TABLE_ROLES, fit_dwells, read_dwells
+    from compact.dwelldata import TABLE_ROLES, read_dwells
+    from compact.dwellfit import fit_dwells
 
     if len(files) > 1 or not _has(files, "dwell_p", TABLE_ROLES):
         return None

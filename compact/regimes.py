@@ -36,7 +36,7 @@ from compact.bench import (
     seconds_of,
 )
 from compact.constants import BOLTZMANN, MU_0
-from compact.dwell import dwell_times
+from compact.dwelldata import dwell_times
 from compact.ensemble import device_of
 from compact.errors import DataError, ParameterError
 from compact.files import staged

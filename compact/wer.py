@@ -273,7 +273,8 @@ def fit_dwell(
 
     Mean dwell times of both states against voltage or current. Writes a card and a plot.
     """
-    from compact.dwell import FREE, fit_dwells, read_dwells
+    from compact.dwelldata import read_dwells
+    from compact.dwellfit import FREE, fit_dwells
 
     terminal = Terminal(as_json)
     asked.data_file(data)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from compact.cards import load_card
-from compact.dwell import DwellTable, dwell_times, fit_dwells
+from compact.dwelldata import DwellTable, dwell_times
+from compact.dwellfit import fit_dwells
 from compact.errors import DataError
 from compact.parameters import ParameterSet
 from compact.physics.fokker_planck import mesh

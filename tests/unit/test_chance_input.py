@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from compact import cli
-from compact.dwell import Dwells, DwellTable, dwell_times, fit_dwells, read_dwells, read_trace
+from compact.dwelldata import Dwells, DwellTable, dwell_times, read_dwells, read_trace
+from compact.dwellfit import fit_dwells
 from compact.errors import DataError, ParameterError
 from compact.parameters import ParameterSet
 from compact.probability import SwitchingTable, fit_probability, read_probability
