@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,6 +30,7 @@ __all__ = [
     "not_shown",
     "origin",
     "refuse_twice",
+    "relative_errors",
     "remarks",
 ]
 
@@ -126,6 +128,31 @@ def correlations_of(
         for a in range(len(names))
         for b in range(a)
     }
+
+
+def relative_errors(result: Any, scales: Mapping[str, float]) -> dict[str, float]:
+    """Standard errors of the varied parameters over their sizes, huge ones too, where the fit itself gives up on them.
+
+    Parameters
+    ----------
+    result : lmfit.MinimizerResult
+        Of the method least_squares.
+    scales : mapping of str to float
+        Size of each parameter, in its own unit.
+
+    Raises
+    ------
+    DataError
+        If the fit was given up.
+    """
+    if not hasattr(result, "jac"):
+        raise DataError(f"the fit does not settle within {result.nfev} trials; hold a parameter, or give better starts")
+    excess = math.sqrt(max(result.redchi, 1.0))
+    size = np.array([scales[n] for n in result.var_names])
+    _, singular, rows = np.linalg.svd(np.nan_to_num(result.jac) * size, full_matrices=False)
+    # What the data do not see at all gets an error of a billion times its size.
+    weight = 1 / np.maximum(singular, 1e-9)
+    return dict(zip(result.var_names, (excess * np.linalg.norm(rows * weight[:, None], axis=0)).tolist(), strict=True))
 
 
 def not_shown(model: Model, known: Collection[str], other: str, reasons: Mapping[str, str] = REASONS) -> dict[str, str]:

@@ -71,7 +71,8 @@ def fit_oscillator(
 
     Tables of frequency, power (W or dBm) and linewidth against current, fitted together. Writes a card and a plot.
     """
-    from compact.oscillatorfit import FREE, fit_oscillator, read_oscillator
+    from compact.oscillatordata import read_oscillator
+    from compact.oscillatorfit import FREE, fit_oscillator
 
     terminal = Terminal(as_json)
     _checked(data, name, plot)
@@ -128,7 +129,8 @@ def fit_diode(
     torques, damping, resonance and sensitivity. Writes a card and a plot.
     """
     from compact.diodedata import read_diode
-    from compact.diodefit import FIELD, FREE, fit_diode, torkances
+    from compact.diodefit import fit_diode, torkances
+    from compact.diodelaw import FIELD, FREE
 
     terminal = Terminal(as_json)
     _checked(data, name, plot)

@@ -1,6 +1,7 @@
 """Card of an auto-oscillator fitted to tables of frequency, power and linewidth against current, together.
 
-    from compact.oscillatorfit import fit_oscillator, read_oscillator
+    from compact.oscillatordata import read_oscillator
+    from compact.oscillatorfit import fit_oscillator
 
     fit = fit_oscillator([read_oscillator("tuning.csv")], card=known)
     print(fit.report())
@@ -34,15 +35,16 @@ from compact.fitresult import (
     fitted,
     left_open,
     not_shown,
+    relative_errors,
     remarks,
 )
-from compact.microwave import delivered_power
-from compact.oscillatordata import KINDS, OscillatorTable, read_oscillator
+from compact.oscillatordata import KINDS, OscillatorTable
+from compact.oscillatorlaw import Points, deviation, points_of, predict, rounding
 from compact.parameters import ParameterSet, Provenance
-from compact.physics.auto_oscillation import AutoOscillator, Linear
+from compact.physics.auto_oscillation import AutoOscillator
 from compact.units import format_si
 
-__all__ = ["FREE", "OscillatorFit", "OscillatorTable", "emitted", "fit_oscillator", "read_oscillator"]
+__all__ = ["FREE", "OscillatorFit", "fit_oscillator"]
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
@@ -59,48 +61,6 @@ NEAR = 3.0
 GIVE_UP = ("energy", "q_damping", "n_shift", "cos_u", "f_i", "gamma_g", "i_th", "f_0")
 """What is held first where the data leave several open: what shows only above threshold."""
 PASSES = 3
-GRID = 400
-"""Points of the thermal distribution: they hold its mean to 0.05 %."""
-
-
-# -- the law -------------------------------------------------------------------------------------------
-
-
-def emitted(model: AutoOscillator, power: ArrayLike, at: Linear, load: float) -> FloatArray:
-    """Power delivered into a load [W] at an oscillation power p, at the bias points `at`."""
-    swing = np.abs(at.i_cos / at.conductance) * model.cos_u * np.sqrt(np.asarray(power, dtype=float))
-    return delivered_power(swing, 1 / at.conductance, load)
-
-
-def _rounding(model: AutoOscillator) -> float:
-    """Half width of the thermal rounding of the threshold, in supercriticality [1]."""
-    return math.sqrt(2 * model.thermal * (1 + model.q_damping))
-
-
-def _mean_power(model: AutoOscillator, current: FloatArray, exact: bool = True) -> FloatArray:
-    """Thermal mean of the power; away from threshold (or everywhere, for a first look), by its closed form."""
-    zeta = model.zeta(current)
-    width = _rounding(model)
-    below = model.thermal / np.maximum(1 - zeta, width)
-    result = np.where(zeta < 1, below, model.power(current))
-    near = (np.abs(zeta - 1) < 12 * width) & exact
-    if near.any():
-        result[near] = model.mean_power(current[near], GRID)
-    return np.asarray(result)
-
-
-def _predict(
-    model: AutoOscillator, kind: str, current: FloatArray, at: Linear, load: float, exact: bool = True
-) -> FloatArray:
-    if kind == "linewidth":
-        return model.linewidth(current)
-    p = _mean_power(model, current, exact)
-    if kind == "frequency":
-        return np.asarray(model.f_0 + model.f_i * current + model.n_shift * p)
-    return emitted(model, p, at, load)
-
-
-# -- fit -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -134,7 +94,7 @@ class OscillatorFit(CardFit):
         model = AutoOscillator.from_card(self.card, self.temperature)
         i = np.asarray(current, dtype=float)
         assert model.junction is not None
-        return _predict(model, kind, i, model.junction.at(i), load)
+        return predict(model, kind, i, model.junction.at(i), load)
 
     def _told(self) -> list[str]:
         card = self.card
@@ -151,42 +111,6 @@ class OscillatorFit(CardFit):
         from compact.spectrumplot import plot_oscillator  # matplotlib is slow to import
 
         return plot_oscillator(self, path)
-
-
-@dataclass(frozen=True)
-class _Points:
-    """One kind of figure of one table."""
-
-    kind: str
-    current: FloatArray
-    value: FloatArray
-    error: FloatArray | None
-    at: Linear
-    load: float
-
-
-def _points(tables: Sequence[OscillatorTable], base: AutoOscillator) -> list[_Points]:
-    assert base.junction is not None
-    found = []
-    for table in tables:
-        for kind in KINDS:
-            value = getattr(table, kind)
-            if value is None:
-                continue
-            good = np.isfinite(value)
-            error = getattr(table, f"{kind}_error")
-            i = table.current[good]
-            found.append(
-                _Points(kind, i, value[good], None if error is None else error[good], base.junction.at(i), table.load)
-            )
-    return found
-
-
-def _deviation(points: _Points, law: FloatArray) -> FloatArray:
-    """Deviation of the data: in hertz for the frequency, logarithmic for powers and widths, which are positive."""
-    if points.kind == "frequency":
-        return points.value - law
-    return np.asarray(np.log(points.value) - np.log(np.maximum(law, 1e-300)))
 
 
 def fit_oscillator(
@@ -237,7 +161,7 @@ def fit_oscillator(
         if key not in FREE:
             raise ParameterError(unknown("parameter that is fitted", key, FREE))
     base = base.replace(None, t_nom=kelvin, **_guess(tables, base, wanted))
-    points = _points(tables, AutoOscillator.from_card(base, kelvin))
+    points = points_of(tables, AutoOscillator.from_card(base, kelvin))
     kinds = {p.kind for p in points}
     names = [k for k in FREE if k in wanted and (k not in NEEDS or kinds & set(NEEDS[k]))]
     undetermined = {
@@ -281,7 +205,7 @@ def fit_oscillator(
     undetermined |= not_shown(chosen.definition, {*stderr, *undetermined}, other, {})
     scatter = {}
     for kind in KINDS:
-        left = [_deviation(p, _predict(model, kind, p.current, p.at, p.load))[u] for p, u in zip(points, used,
+        left = [deviation(p, predict(model, kind, p.current, p.at, p.load))[u] for p, u in zip(points, used,
         strict=True) if p.kind == kind]  # fmt: skip
         if left and sum(x.size for x in left):
             scatter[kind] = float(np.sqrt(np.mean(np.concatenate(left) ** 2)))
@@ -377,7 +301,7 @@ def _parameters(base: ParameterSet, names: Sequence[str], start: Mapping[str, fl
 
 
 def _solve(
-    points: list[_Points], base: ParameterSet, names: Sequence[str], kelvin: float
+    points: list[Points], base: ParameterSet, names: Sequence[str], kelvin: float
 ) -> tuple[Any, list[NDArray[np.bool_]]]:
     """Fit; where no errors are given their size follows from the scatter, kind by kind, in some passes."""
     template = AutoOscillator.from_card(base, kelvin)
@@ -395,14 +319,14 @@ def _solve(
         model = model_of(raw)
         left = []
         for p, u in zip(points, used, strict=True):
-            d = _deviation(p, _predict(model, p.kind, p.current, p.at, p.load, exact))
+            d = deviation(p, predict(model, p.kind, p.current, p.at, p.load, exact))
             error = p.error if p.error is None or p.kind == "frequency" else p.error / p.value
             left.append(np.where(u, d / (sigma[p.kind] if error is None else error), 0.0))
         return left
 
     def away(raw: Mapping[str, float]) -> list[NDArray[np.bool_]]:
         model = model_of(raw)
-        width = max(NEAR * _rounding(model), 0.02)
+        width = max(NEAR * rounding(model), 0.02)
         found = []
         for p in points:
             zeta = model.zeta(p.current)
@@ -460,43 +384,18 @@ def _solve(
     return result, used
 
 
-def _scale_start(parameters: lmfit.Parameters, points: list[_Points], model_of: Any) -> None:
+def _scale_start(parameters: lmfit.Parameters, points: list[Points], model_of: Any) -> None:
     """Start `cos_u` where the powers have the right size."""
     if "log_cos_u" not in parameters:
         return
     model = model_of(parameters.valuesdict())
-    ratios = [np.median(np.log(p.value) - np.log(np.maximum(_predict(model, p.kind, p.current, p.at, p.load, False),
+    ratios = [np.median(np.log(p.value) - np.log(np.maximum(predict(model, p.kind, p.current, p.at, p.load, False),
     1e-300))) for p in points if p.kind == "power"]  # fmt: skip
     value = parameters["log_cos_u"].value + float(np.mean(ratios)) / 2
     parameters["log_cos_u"].set(value=min(max(value, parameters["log_cos_u"].min), parameters["log_cos_u"].max))
 
 
-def relative_errors(result: Any, scales: Mapping[str, float]) -> dict[str, float]:
-    """Standard errors of the varied parameters over their sizes, huge ones too, where the fit itself gives up on them.
-
-    Parameters
-    ----------
-    result : lmfit.MinimizerResult
-        Of the method least_squares.
-    scales : mapping of str to float
-        Size of each parameter, in its own unit.
-
-    Raises
-    ------
-    DataError
-        If the fit was given up.
-    """
-    if not hasattr(result, "jac"):
-        raise DataError(f"the fit does not settle within {result.nfev} trials; hold a parameter, or give better starts")
-    excess = math.sqrt(max(result.redchi, 1.0))
-    size = np.array([scales[n] for n in result.var_names])
-    _, singular, rows = np.linalg.svd(np.nan_to_num(result.jac) * size, full_matrices=False)
-    # What the data do not see at all gets an error of a billion times its size.
-    weight = 1 / np.maximum(singular, 1e-9)
-    return dict(zip(result.var_names, (excess * np.linalg.norm(rows * weight[:, None], axis=0)).tolist(), strict=True))
-
-
-def _vague(result: Any, names: Sequence[str], base: ParameterSet, points: list[_Points]) -> tuple[str, str] | None:
+def _vague(result: Any, names: Sequence[str], base: ParameterSet, points: list[Points]) -> tuple[str, str] | None:
     """A parameter that is not determined, if there is one, in the order of `GIVE_UP`, and how."""
     values = _values(result.params.valuesdict(), base)
     f_0 = values.get("f_0", base.values["f_0"])

@@ -168,7 +168,7 @@ def plot_sensitivity(
 
 def plot_oscillator(fit: OscillatorFit, path: str | Path) -> Path:
     """Draw a fit of frequency, power and linewidth against current; the file, written whole or not at all."""
-    from compact.oscillatorfit import KINDS
+    from compact.oscillatordata import KINDS
 
     shown = [k for k in KINDS if any(getattr(t, k) is not None for t in fit.tables)]
     figure, cells = _figure(1, len(shown), (4.5, 4.0), squeeze=False)

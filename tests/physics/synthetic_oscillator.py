@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 
 from compact.diodedata import DiodeSpectrum
-from compact.diodefit import gilbert, kittel
-from compact.oscillatorfit import OscillatorTable, emitted
+from compact.diodelaw import gilbert, kittel
+from compact.oscillatordata import OscillatorTable
+from compact.oscillatorlaw import emitted
 from compact.parameters import ParameterSet
 from compact.physics.auto_oscillation import AutoOscillator
 

@@ -25,7 +25,8 @@ from compact.microwave import (
     sensitivity,
     watts,
 )
-from compact.oscillatorfit import OscillatorTable, fit_oscillator, read_oscillator
+from compact.oscillatordata import OscillatorTable, read_oscillator
+from compact.oscillatorfit import fit_oscillator
 from compact.parameters import ParameterSet
 from compact.spectrum import Spectrum, Trace, phase_noise, psd, read_signal, read_spectrum
 from compact.units import parse_unit
