@@ -18,7 +18,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import compact
-from compact import asked, crossover, gradual, htmlreport, margin, motion, oscillation, statcommands, wallcommands, wer
+from compact import (
+    asked,
+    crossover,
+    gradual,
+    htmlreport,
+    manual,
+    margin,
+    motion,
+    oscillation,
+    statcommands,
+    wallcommands,
+    wer,
+)
 from compact.errors import SimulationWarning, SpinbricksError
 from compact.options import Card, CardFile, CardOption, Debug, Json, Kelvin, Name, Technology, Timeout
 from compact.terminal import Failed, Terminal, WrongUse, report_error, report_warning
@@ -400,6 +412,7 @@ wallcommands.register(app)
 gradual.register(app)
 statcommands.register(app)
 htmlreport.register(app)
+manual.register(app)
 
 
 # ---------------------------------------------------------------------------------------- entry point

@@ -15,7 +15,21 @@ from compact.parameters import write_atomic
 from compact.templates import render, template_dir
 from compact.terminal import BAD, GOOD
 
-__all__ = ["Block", "Facts", "Failure", "Note", "Part", "Picture", "Remarks", "Table", "render_page", "save_page"]
+__all__ = [
+    "Block",
+    "Facts",
+    "Failure",
+    "Formula",
+    "Formulas",
+    "Note",
+    "Part",
+    "Picture",
+    "Remarks",
+    "Table",
+    "Verbatim",
+    "render_page",
+    "save_page",
+]
 
 HEAVIEST_SVG = 400_000
 """Size from which a picture goes into the page as pixels rather than as lines [bytes]."""
@@ -135,6 +149,54 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Verbatim:
+    """Lines that are set as they are.
+
+    Parameters
+    ----------
+    text : str
+        The lines.
+    """
+
+    text: str
+    template = "verbatim"
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A typeset equation.
+
+    Parameters
+    ----------
+    markup : str
+        The equation, as a MathML element.
+    unit, about : str
+        SI unit of the left-hand side, and what it is.
+    """
+
+    markup: str
+    unit: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Formulas:
+    """Equations in order.
+
+    Parameters
+    ----------
+    caption : str
+        What they are about.
+    lines : sequence of Formula
+        The equations.
+    """
+
+    caption: str
+    lines: Sequence[Formula]
+    template = "formulas"
+
+
+@dataclass(frozen=True)
 class Picture:
     """A picture inside the page.
 
@@ -185,7 +247,7 @@ class Picture:
         return cls(uri, round(width), round(height), alt, caption)
 
 
-Block: TypeAlias = Note | Failure | Facts | Remarks | Table | Picture
+Block: TypeAlias = Note | Failure | Facts | Remarks | Verbatim | Formulas | Table | Picture
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from matplotlib.image import imread
 from compact.demo import EXAMPLE
 from compact.fitting import fit_loop
 from compact.htmlreport import write_report
+from compact.manual import write_manual
+from compact.models import get_model
 from compact.page import Facts, Failure, Note, Part, render_page
 from compact.sections import SECTIONS, Section
 from compact.simulators import Simulator
@@ -151,6 +153,13 @@ def test_screenshots_show_text_and_pictures(page: Path, chromium: str, tmp_path:
     assert 0.01 < ink.mean() < 0.3
     assert ink[: pixels.shape[0] // 2].any(axis=1).mean() > 0.3  # no half of the page is empty
     assert not ink[:, : round(0.03 * width)].any() or width == DESKTOP  # nothing touches the edge of the phone
+
+
+def test_the_manual_of_the_models_fits_a_phone(chromium: str, tmp_path: Path) -> None:
+    page = write_manual([get_model("mtj"), get_model("auto_oscillator")], tmp_path / "models.html")
+    seen = probe(chromium, tmp_path, page, PHONE)
+    assert seen["scroll"] == PHONE and seen["out"] == [] and seen["loaded"] == []
+    assert seen["text"] >= 14 and seen["scrolling"] > 0
 
 
 def test_it_reads_without_scripts(page: Path) -> None:
