@@ -136,6 +136,8 @@ class TargetPrinter(CodePrinter):
             raise self._fail(f"function '{name}'")
         return f"{self.functions[name]}({', '.join(self._print(a) for a in expr.args)})"
 
+    _print_Max = _print_Min = _print_Function  # SymPy has printers of its own for these
+
     def _print_Remainder(self, expr: Remainder) -> str:
         x, n = map(self._print, expr.args)
         return f"({x} - {n}*floor(({x})/{n}))"

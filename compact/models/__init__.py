@@ -13,6 +13,7 @@ from compact.models.mtj_heated import MtjHeated, MtjMacrospinHeated
 from compact.models.mtj_held import MtjHeld
 from compact.models.mtj_macrospin import MtjMacrospin, MtjSot
 from compact.models.multidomain import Multidomain
+from compact.models.selector import Selector
 from compact.models.telegraph import Telegraph
 
 __all__ = ["MODELS", "get_model"]
@@ -29,6 +30,7 @@ MODELS: tuple[Model, ...] = (
     MgoMemristive(),
     Multidomain(),
     MtjHeld(),
+    Selector(),
     AutoOscillator(),
     AutoOscillatorLine(),
     AutoOscillatorEnvelope(),
