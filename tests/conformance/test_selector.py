@@ -22,7 +22,8 @@ def random_cards(count: int, seed: int) -> list[ParameterSet]:
         v_on, i_on = rng.uniform(0.2, 1.5), 10 ** rng.uniform(-9, -3)
         values = {
             "v_on": v_on, "i_on": i_on, "selectivity": 10 ** rng.uniform(0.5, 8),
-            "r_s": rng.uniform(0.001, 0.9) * v_on / i_on, "e_a": rng.choice([0.0, rng.uniform(0, 0.5)]), "scale": 10 ** rng.uniform(-1, 1),
+            "r_s": rng.uniform(0.001, 0.9) * v_on / i_on,
+            "e_a": rng.choice([0.0, rng.uniform(0, 0.5)]), "scale": 10 ** rng.uniform(-1, 1),
         }  # fmt: skip
         return ParameterSet("selector", f"card_{k}", values)
 
