@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from compact.constants import MU_0
 from compact.errors import DataError
 from compact.roles import Role, read_roles
+from compact.voltageloop import LOOP_ROLES, MIN_LOOP_POINTS, check_loop, loop_time
 
 __all__ = ["UNITS", "WallTable", "read_wall"]
 
@@ -23,13 +24,11 @@ ROLES = {
     "velocity": Role("m/s", r"veloc|speed|(^|[^a-z])v_?(dw|wall)([^a-z]|$)"),
     "density": Role("A/m^2", r"densit|(^|[^a-z])j([^a-z]|$)", {"A/cm^2": 1e4}, must_state=True),
     "field": Role("A/m", r"field|(^|[^a-z])[hb]([^a-z]|$)", {"Oe": OERSTED, "T": 1 / MU_0}, must_state=True),
-    "voltage": Role("V", r"(^|[^a-z])(v|u|volts?|voltage|bias)([^a-z]|$)"),
-    "current": Role("A", r"(^|[^a-z])(i|curr|current)([^a-z]|$)"),
-    "time": Role("s", r"^(t|time|seconds?)([^a-z]|$)"),
+    **LOOP_ROLES,
 }
 DRIVES = ("density", "field", "current")
 UNITS = {name: role.unit for name, role in ROLES.items()}
-MIN_POINTS = {"velocity": 6, "loop": 30}
+MIN_POINTS = {"velocity": 6, "loop": MIN_LOOP_POINTS}
 
 
 @dataclass(frozen=True)
@@ -80,14 +79,7 @@ class WallTable:
         if np.ptp(self.response) == 0:
             raise DataError(f"{self.source}: the response is {self.response[0]:g} throughout")
         if self.kind == "loop":
-            back = np.flatnonzero(np.diff(self.time) <= 0)
-            if back.size:
-                k = int(back[0])
-                raise DataError(f"{self.source}: time goes back after row {k + 1}, to {self.time[k + 1]:g} s")
-            if np.sum(self.drive * self.response < 0) > 0.1 * self.drive.size:
-                raise DataError(
-                    f"{self.source}: voltage and current have opposite signs; a loop of a memristor has not"
-                )
+            check_loop(self.source, self.time, self.drive, self.response)
 
 
 def read_wall(
@@ -127,11 +119,5 @@ def read_wall(
             f"{table.source}: no velocity, and no loop without {' and '.join(lacking)}; name the columns with "
             f"--columns, e.g. --columns 'voltage=1,current=2'"
         )
-    time = found.get("time")
-    if time is None:
-        if period is None:
-            raise DataError(f"{table.source}: a loop needs its times: a column time, or --period for all rows together")
-        if not (math.isfinite(period) and period > 0):
-            raise DataError(f"{table.source}: period = {period:g} s must be positive")
-        time = np.arange(found["voltage"].size) * period / found["voltage"].size
+    time = loop_time(table, found["voltage"].size, period)
     return WallTable("loop", "voltage", found["voltage"], found["current"], time, *about)
