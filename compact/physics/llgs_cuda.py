@@ -14,6 +14,7 @@ from numba import float64
 from numpy.typing import NDArray
 
 from compact.physics import llgs_kernels as kernels
+from compact.physics.llgs_fixed import Fixed
 from compact.physics.llgs_kernels import LANES, heun_full_step, heun_step, rk4_full_step, rk4_step
 
 __all__ = ["Board", "advance", "advance_full", "available"]
@@ -132,7 +133,7 @@ class Board:
         steps: int,
         every: int,
         first: int,
-        fixed: kernels.Fixed,
+        fixed: Fixed,
         sigma: float,
         keys: tuple[Any, Any],
         threshold: float,

@@ -8,12 +8,14 @@ into vector instructions. Every normal number is a function of seed, trajectory 
 on the number of threads nor on how a run is cut into pieces.
 
 All fields arrive multiplied by gamma mu0 dt/(1 + alpha^2), which makes them angles.
+
+The kernels share one file, because numba's cache of a kernel notices changes in the kernel's own file alone.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import float64, int64, njit, uint64
@@ -22,7 +24,6 @@ __all__ = [
     "FULL_ROW",
     "LANES",
     "ROW",
-    "Fixed",
     "advance",
     "advance_full",
     "derivative",
@@ -39,60 +40,6 @@ ROW = 14
 anisotropy tensor xx, yy, zz, xy, xz, yz."""
 FULL_ROW = 7
 """Numbers per moment for `advance_full`: field (3), spin-Hall torque (3), voltage or current (1)."""
-
-
-class Fixed(NamedTuple):
-    """What does not change during a run; fields and torques as angles per step."""
-
-    px: float
-    py: float
-    pz: float
-    """Reference direction."""
-    skew: float
-    """(Lambda^2 - 1)/(Lambda^2 + 1)."""
-    alpha: float
-    """Gilbert damping."""
-    ux: float
-    uy: float
-    uz: float
-    """Axis of the uniaxial anisotropy."""
-    h_k: float
-    """Uniaxial anisotropy field."""
-    dx: float
-    dy: float
-    dz: float
-    """Magnetisation times demagnetising factors."""
-    shift: float
-    """Field along m itself; without effect but on the accuracy of a step, see `compact.physics.llgs`."""
-    vcma: float
-    """Change of `h_k` with voltage, per volt."""
-    fl_1: float
-    fl_2: float
-    """Field-like torque per volt and per square volt."""
-    torque: float
-    """In-plane torque per ampere at s = 0."""
-    by_voltage: float
-    """1: the waveform is a voltage; 0: a current."""
-    r_p: float
-    tmr: float
-    tmr_slope: float
-    roll: float
-    g_slope: float
-    g_curv: float
-    tc_r: float
-    """Conduction as in the model `mtj`; `roll` is 1/v_h^2."""
-    r_th: float
-    """Thermal resistance [K/W]."""
-    decay: float
-    """1 - exp(-step/tau_th)."""
-    ambient: float
-    """Temperature [K]."""
-    bloch: float
-    """(ambient/t_bloch)^1.5."""
-    k_1: float
-    k_2: float
-    k_3: float
-    """Change of `h_k` with the relative magnetisation m: 1 + k_1 (m - 1) + k_2 (m - 1)^2 + k_3 (m - 1)^3."""
 
 
 # No flag that assumes the absence of NaN, so that a run that blows up says so.
@@ -290,21 +237,9 @@ def _slope(x, y, z, nx, ny, nz, row, o):
 @njit(**_INLINE)
 def row(rows, k):
     return (
-        rows[k, 0],
-        rows[k, 1],
-        rows[k, 2],
-        rows[k, 3],
-        rows[k, 4],
-        rows[k, 5],
-        rows[k, 6],
-        rows[k, 7],
-        rows[k, 8],
-        rows[k, 9],
-        rows[k, 10],
-        rows[k, 11],
-        rows[k, 12],
-        rows[k, 13],
-    )
+        rows[k, 0], rows[k, 1], rows[k, 2], rows[k, 3], rows[k, 4], rows[k, 5], rows[k, 6],
+        rows[k, 7], rows[k, 8], rows[k, 9], rows[k, 10], rows[k, 11], rows[k, 12], rows[k, 13],
+    )  # fmt: skip
 
 
 @njit(**_INLINE)
