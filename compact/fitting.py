@@ -156,7 +156,10 @@ def fit_loop(
 
 
 def _combine(found: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Weighted mean of values with errors; scatter beyond the errors enlarges the error of the mean."""
+    """Weighted mean of values with errors; scatter beyond the errors enlarges the error of the mean.
+
+    The random-effects mean of R. C. Paule and J. Mandel, J. Res. Natl. Bur. Stand. 87, 377 (1982).
+    """
     values = np.array([v for v, _ in found])
     errors = np.array([e for _, e in found])
     spread = 0.0

@@ -81,6 +81,10 @@ def fit_gradual(
     compare: Annotated[
         bool, typer.Option("--compare", help="Say which model the loops support: abrupt, many domains or one wall.")
     ] = False,
+    leave_out: Annotated[
+        bool,
+        typer.Option("--leave-out", help="Predict each loop from the others to decide whether plateaus may slope."),
+    ] = False,
     name: Name = None,
     plot: Plot = None,
     as_json: Json = False,
@@ -89,7 +93,9 @@ def fit_gradual(
     """Fit gradual loops with a junction of many domains.
 
     Writes a card of `multidomain` and a plot. Loops at several pulse widths, given together, yield the energy barrier;
-    --predict leaves loops out of the fit and says how well the card tells them beforehand.
+    --predict leaves loops out of the fit and says how well the card tells them beforehand. With three loops or more,
+    --leave-out says so of each of them, and decides by it, and not by the loops of --predict, whether plateaus may
+    slope with the drive in the fit.
     """
     terminal = Terminal(as_json)
     asking = predict or []
@@ -100,11 +106,25 @@ def fit_gradual(
     with terminal.step("starting"):
         from compact.data import read_loops
         from compact.gradualfit import fit_gradual as fit_loops
-    with terminal.step(f"fitting {len(data)} file{'s' * (len(data) > 1)}"):
+        from compact.gradualfit import with_widths
+    with terminal.step("reading"):
         loops = [loop for path in data for loop in read_loops(path, columns)]
         others = [loop for path in asking for loop in read_loops(path, columns)]
-        fit = fit_loops(loops, name, predict=others, known=values, pulse_widths=widths, temperature=kelvin)
-    content: dict[str, Any] = {
+        if widths:
+            loops, others = with_widths(loops, others, widths)
+    lines: list[str] = []
+    content: dict[str, Any] = {}
+    sloping = None
+    if leave_out:
+        from compact.leaveout import leave_one_out
+
+        with terminal.step("leaving out each loop in turn"):
+            left = leave_one_out(loops, known=values, temperature=kelvin)
+        sloping, lines = left.sloping, ["", *left.lines()]
+        content |= {"left_out": left.rows, "sloping": sloping}
+    with terminal.step(f"fitting {len(data)} file{'s' * (len(data) > 1)}"):
+        fit = fit_loops(loops, name, predict=others, known=values, temperature=kelvin, sloping=sloping)
+    content |= {
         "rms_over_height": {x.shape.loop.source: x.rms for x in fit.loops},
         "predicted": {x.shape.loop.source: x.rms for x in fit.predictions},
     }
@@ -113,8 +133,9 @@ def fit_gradual(
 
         with terminal.step("comparing models"):
             choice = compare_models(fit)
-        content |= {"models": choice.rows, "supported": choice.best, "lines": ["", *choice.lines()]}
-    _write(terminal, fit, out, plot, "fit-gradual", **content)
+        content |= {"models": choice.rows, "supported": choice.best}
+        lines += ["", *choice.lines()]
+    _write(terminal, fit, out, plot, "fit-gradual", lines=lines, **content)
 
 
 def fit_train(

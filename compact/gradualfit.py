@@ -27,7 +27,7 @@ from compact.pulsed import PulsedJunction
 from compact.switching import History
 from compact.units import format_si
 
-__all__ = ["GradualFit", "GradualLoop", "fit_gradual", "loop_problem", "predict_loop"]
+__all__ = ["GradualFit", "GradualLoop", "fit_gradual", "loop_problem", "predict_loop", "read_given", "with_widths"]
 
 FloatArray = NDArray[np.float64]
 
@@ -152,7 +152,7 @@ def _first_look(shape: LoopShape, problem: LoopModel) -> LoopFit:
 class _Part:
     """A loop within a fit: what is known of its instrument, and its curve."""
 
-    def __init__(self, loop: Loop):
+    def __init__(self, loop: Loop, sloping: bool | None = None):
         self.shape = analyse_loop(loop)
         self.problem = loop_problem(self.shape)
         self.first = _first_look(self.shape, self.problem)
@@ -161,8 +161,10 @@ class _Part:
         found = self.first
         start = {"r_p": found.values["r_p"], "tmr": found.values["tmr"], "drift": 0.0, "offset": 0.0}
         start |= {"slope_p": 0.0, "slope_ap": 0.0} | {n: v for n, (v, _) in found.nuisance.items()}
-        # Between pulses a device is read at one bias: plateaus slope with the state, not with the drive.
-        aside = {"start"} | ({"slope_p", "slope_ap"} if loop.pulse_width else set())
+        # Between pulses a device is read at one bias: plateaus slope with the state, not with the drive. Slopes would
+        # take for the instrument's what is the tail of a transition, and the card, which has none, then predicts worse.
+        level = bool(loop.pulse_width) if sloping is None else not sloping
+        aside = {"start"} | ({"slope_p", "slope_ap"} if level else set())
         start |= dict.fromkeys(aside, 0.0)
         self.free = ["r_p", "tmr", *(n for n in found.nuisance if n not in aside)]
         if self.problem.tunnelling:
@@ -225,6 +227,7 @@ def fit_gradual(
     known: Mapping[str, float] | None = None,
     pulse_widths: Sequence[float] | None = None,
     temperature: float | None = None,
+    sloping: bool | None = None,
 ) -> GradualFit:
     """Fit gradual loops of one device with the model `multidomain`.
 
@@ -242,6 +245,10 @@ def fit_gradual(
         Pulse width of each loop [s], first of `loops`, then of `predict`, where the files do not state it.
     temperature : float, optional
         Temperature of the measurement [K].
+    sloping : bool, optional
+        Whether plateaus may slope with the drive, where the bias is too low for that of a tunnel junction. By default
+        not where a pulse width is known, as the device is then read between pulses, at one bias;
+        `compact.leaveout.leave_one_out` says what the loops themselves support.
 
     Returns
     -------
@@ -254,20 +261,15 @@ def fit_gradual(
     ParameterError
         For a known value that is not allowed.
     """
-    read, asked = _read(loops), _read(predict)
+    read, asked = read_given(loops), read_given(predict)
     if not read:
         raise DataError("no loop was given")
     if pulse_widths is not None:
-        count = len(read) + len(asked)
-        if len(pulse_widths) != count or not all(math.isfinite(w) and w > 0 for w in pulse_widths):
-            raise DataError(f"{count} loops need as many positive pulse widths, not {list(pulse_widths)}")
-        pairs = zip([*read, *asked], pulse_widths, strict=True)
-        both = [dataclasses.replace(x, pulse_width=float(w)) for x, w in pairs]
-        read, asked = both[: len(read)], both[len(read) :]
+        read, asked = with_widths(read, asked, pulse_widths)
     refuse_twice([*read, *asked])
     given = dict(known or {}) | ({} if temperature is None else {"t_nom": float(temperature)})
     base = ParameterSet("multidomain", "known", given).values  # checks them
-    parts = [_Part(loop) for loop in read]
+    parts = [_Part(loop, sloping) for loop in read]
     if len({p.problem.by_voltage for p in parts}) > 1:
         raise DataError("loops driven by current and loops driven by voltage are fitted apart")
     widths = [p.width for p in parts if p.shape.loop.pulse_width]
@@ -289,7 +291,26 @@ def fit_gradual(
     return GradualFit(card, found, tuple(predict_loop(card, loop) for loop in asked))
 
 
-def _read(loops: Loop | str | Path | Iterable[Loop | str | Path]) -> list[Loop]:
+def with_widths(
+    loops: Sequence[Loop], others: Sequence[Loop], widths: Sequence[float]
+) -> tuple[list[Loop], list[Loop]]:
+    """Two series of loops with the pulse widths [s] that are given for both.
+
+    Raises
+    ------
+    DataError
+        If there are not as many positive widths as loops.
+    """
+    count = len(loops) + len(others)
+    if len(widths) != count or not all(math.isfinite(w) and w > 0 for w in widths):
+        raise DataError(f"{count} loops need as many positive pulse widths, not {list(widths)}")
+    pairs = zip([*loops, *others], widths, strict=True)
+    both = [dataclasses.replace(x, pulse_width=float(w)) for x, w in pairs]
+    return both[: len(loops)], both[len(loops) :]
+
+
+def read_given(loops: Loop | str | Path | Iterable[Loop | str | Path]) -> list[Loop]:
+    """Loops from loops and files, of which one may hold several."""
     given = [loops] if isinstance(loops, Loop | str | Path) else list(loops)
     return [loop for item in given for loop in ([item] if isinstance(item, Loop) else read_loops(item))]
 
@@ -380,9 +401,7 @@ def _card(
     undetermined |= others_undetermined({*stderr, *given, *undetermined, *chosen})
     loops = [p.shape.loop for p in parts]
     left = np.split(result.fun, np.cumsum([len(p.sigma) for p in parts])[:-1])
-    rms = [
-        float(np.sqrt(np.mean((x * p.sigma) ** 2)) / abs(p.shape.height)) for x, p in zip(left, parts, strict=True)
-    ]
+    rms = [float(np.sqrt(np.mean((x * p.sigma) ** 2)) / abs(p.shape.height)) for x, p in zip(left, parts, strict=True)]
     quality = {
         "points": float(len(result.fun)), "loops": float(len(loops)),
         "rms_over_height": float(np.sqrt(np.mean(np.square(rms)))), "rms_over_height_worst": max(rms),
@@ -441,6 +460,8 @@ def predict_loop(card: ParameterSet, loop: Loop) -> GradualLoop:
 
 
 def _report(fit: GradualFit) -> list[str]:
+    from compact.leaveout import shares  # which itself needs this module
+
     card = fit.card
     lines: list[str] = []
     for word, loops in (("", fit.loops), ("predicted, ", fit.predictions)):
@@ -451,6 +472,13 @@ def _report(fit: GradualFit) -> list[str]:
                 f"{loop.shape.loop.source}: {word}{len(loop.curve)} points{about}, "
                 f"rms residual over loop height {100 * loop.rms:.2f} %"
             )
+            if word:
+                part = shares(loop)
+                lines.append(
+                    f"  of it {100 * part.states:.2f} % as both states have other resistances there, by "
+                    f"{100 * part.r_p:+.1f} % (P) and {100 * part.r_ap:+.1f} % (AP), and {100 * part.path:.2f} % for "
+                    f"the path between them"
+                )
     lines += ["", "parameters"]
     for parameter, value, error in card.table():
         if parameter.name not in card.undetermined and parameter.scope != "instance":

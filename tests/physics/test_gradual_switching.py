@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from synthetic_domains import Domains, draw_domains, measured_loop, measured_train
 
 from compact.data import read_loop
-from compact.gradualfit import GradualFit, fit_gradual
+from compact.gradualfit import GradualFit, fit_gradual, predict_loop
+from compact.leaveout import leave_one_out, shares
 from compact.loopchoice import compare_models
 from compact.pulsed import PulsedJunction
 from compact.trainfit import TrainFit, fit_train
@@ -36,14 +38,51 @@ def test_measured_loop(shared_data: Path, pulse: str) -> None:
     assert np.sqrt(np.mean((told - measured.resistance) ** 2)) < 0.04 * abs(loop.shape.height)
 
 
+TRAINING = ("0.02", "0.1", "1.0")
+
+
 def test_three_loops_predict_the_fourth(shared_data: Path) -> None:
-    fit = fit_gradual([path(shared_data, p) for p in ("0.02", "0.1", "1.0")], predict=[path(shared_data, "0.4")])
+    fit = fit_gradual([path(shared_data, p) for p in TRAINING], predict=[path(shared_data, "0.4")])
     assert max(x.rms for x in fit.loops) < 0.04
     assert fit.predictions[0].rms < 0.08
+    # Most of it is no matter of switching: both states had another resistance when that loop was measured, lower by
+    # several times what they differ by among the other loops. The path of the state is told as well as that of others.
+    part = shares(fit.predictions[0])
+    assert part.rms**2 == pytest.approx(part.states**2 + part.path**2, rel=0.02)
+    assert part.path < 0.035
+    ends = np.array([[x.instrument["r_p"], x.instrument["r_p"] * (1 + x.instrument["tmr"])] for x in fit.loops])
+    scatter = ends.std(axis=0, ddof=1) / abs(fit.predictions[0].shape.height)
+    assert np.all(scatter < 0.025)
+    assert part.r_p < -3 * scatter[0] and part.r_ap < -3 * scatter[1]
     assert fit.card.values["delta"] == pytest.approx(26.3, abs=1.0)
     choice = compare_models(fit)
     assert choice.best == "multidomain" and choice.clear
     assert {r.model for r in choice.rows} == {"multidomain", "mtj", "domain_wall"}
+
+
+@pytest.mark.slow
+def test_left_out_training_loops_decide_on_slopes(shared_data: Path) -> None:
+    """What is chosen in the fit is chosen without the loop that is predicted: each fold prefers level plateaus."""
+    loops = [path(shared_data, p) for p in TRAINING]
+    found = leave_one_out(loops)
+    told = {sloping: [r.shares.rms for r in found.rows if r.sloping == sloping] for sloping in (False, True)}
+    assert not found.sloping and all(a < b for a, b in zip(told[False], told[True], strict=True))
+    assert max(told[False]) < 0.06
+    fit = fit_gradual(loops, predict=[path(shared_data, "0.4")], sloping=found.sloping)
+    assert fit.card.values == fit_gradual(loops).card.values  # the default is what the loops support
+    assert fit.predictions[0].rms < 0.08
+
+
+def test_residuals_of_a_prediction_are_told_apart() -> None:
+    """A device whose resistances went up by known parts of the height after it was fitted."""
+    rng = np.random.default_rng(1)
+    device = draw_domains(rng)
+    fit = fit_gradual(measured_loop(device, 1e-3, rng), "synthetic", known={"delta": device.delta})
+    up = 0.1 * device.tmr  # both states by a tenth of the height of parallel resistance
+    moved = dataclasses.replace(device, r_p=device.r_p * (1 + up), tmr=(1 + device.tmr + up) / (1 + up) - 1)
+    part = shares(predict_loop(fit.card, measured_loop(moved, 1e-3, rng)))
+    assert part.r_p == pytest.approx(0.1, abs=0.01) and part.r_ap == pytest.approx(0.1, abs=0.01)
+    assert part.states == pytest.approx(0.1, abs=0.01) and part.path < 0.02
 
 
 def test_rates_against_plain_integration() -> None:

@@ -11,6 +11,7 @@ from compact.cli import run
 from compact.data import Loop
 from compact.errors import DataError, ParameterError
 from compact.gradualfit import fit_gradual
+from compact.leaveout import leave_one_out
 from compact.parameters import ParameterSet
 from compact.pulsed import PulsedJunction
 from compact.trainfit import PulseTrain, fit_train, read_train
@@ -132,3 +133,8 @@ def test_commands_say_what_is_wrong(
     assert message in error and "Traceback" not in error
     assert error.count("error:") == 1 and len(error.strip().splitlines()) == 1
     assert [f.name for f in tmp_path.iterdir()] == ["train.csv"]
+
+
+def test_too_few_loops_to_leave_one_out() -> None:
+    with pytest.raises(DataError, match="2 loops are too few to leave one out"):
+        leave_one_out([Loop(current=UP, resistance=R, source="a"), Loop(current=UP, resistance=R + 1, source="b")])
