@@ -120,6 +120,8 @@ class Circuit:
         Where the circuit was published.
     junction : str
         Model of the junction's card.
+    junctions : tuple of str
+        Models whose cards are taken, where there are several.
     """
 
     name: str
@@ -129,6 +131,7 @@ class Circuit:
     settings: tuple[Setting, ...]
     citation: str = ""
     junction: str = "mtj"
+    junctions: tuple[str, ...] = ()
 
     def build(
         self,
@@ -178,7 +181,7 @@ class Circuit:
 
     def takes(self, card: ParameterSet) -> bool:
         """Whether a card is of a model that the circuit is for."""
-        return card.model == self.junction
+        return card.model in (self.junctions or (self.junction,))
 
     def _start(
         self,
@@ -190,8 +193,9 @@ class Circuit:
         settings: Mapping[str, Any],
     ) -> tuple[Technology, dict[str, Any], Netlist]:
         """Technology at its corner, checked settings, and a netlist that knows the junction."""
-        if card.model != self.junction:
-            raise CircuitError(f"circuit '{self.name}' needs a card of model '{self.junction}', not '{card.model}'")
+        if not self.takes(card):
+            models = "' or '".join(self.junctions or (self.junction,))
+            raise CircuitError(f"circuit '{self.name}' needs a card of model '{models}', not '{card.model}'")
         if isinstance(technology, str):
             technology = get_technology(technology)
         technology = technology.at_corner(corner if technology.corner == "tt" else technology.corner)

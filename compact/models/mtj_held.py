@@ -7,17 +7,25 @@ card of it from one of a model that conducts by the same law.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from compact.errors import EmitError
 from compact.model import Item, Let, Model, Symbols
 from compact.models.conduction import AREA, CONDUCTION, TERMINALS, check_conduction, conduction, temperature_and_area
 from compact.parameters import Parameter, ParameterSet
 
-__all__ = ["HOLDABLE", "MtjHeld", "held"]
+__all__ = ["HOLDABLE", "MtjHeld", "held", "mean_cosine"]
 
-HOLDABLE = frozenset({"mtj", "multidomain"})
-"""Models that conduct by this law with a mean cosine that their `state` gives: exactly, or but for thermal rounding."""
+HOLDABLE = frozenset({"mtj", "multidomain", "domain_wall"})
+"""Models that conduct by this law at a mean cosine that their states give."""
+
+
+DIAMETER = next(float(p.default) for p in AREA if p.name == "diameter_ref")
+"""Diameter that stands for the area of an elongated junction on its card [m]."""
 
 
 class MtjHeld(Model):
@@ -61,9 +69,34 @@ def held(card: ParameterSet) -> ParameterSet:
     """
     if card.model not in HOLDABLE:
         there = ", ".join(sorted(HOLDABLE))
-        raise EmitError(f"model {card.model} has no form with its state held; it is there for {there}")
-    names = [p.name for p in MtjHeld.declared_parameters]
+        why = ": that of its barrier moves too" if card.model == "mgo_memristive" else ""
+        raise EmitError(f"model {card.model} has no form with its state held{why}; it is there for {there}")
+    names = {p.name for p in MtjHeld.declared_parameters} & set(card.values)
+    values = {name: card.values[name] for name in names} | {"state": float(mean_cosine(card, card.values["state"]))}
+    if "width_ref" in card.values:  # an elongated junction: its area goes with the width
+        values["diameter"] = math.sqrt(card.values["width"] / card.values["width_ref"]) * DIAMETER
     return ParameterSet(
-        "mtj_held", card.name, {name: card.values[name] for name in names}, provenance=card.provenance,
+        "mtj_held", card.name, values, provenance=card.provenance,
         notes=(*card.notes, "state held: conduction only"),
     )  # fmt: skip
+
+
+def mean_cosine(card: ParameterSet, state: ArrayLike) -> NDArray[np.float64]:
+    """Mean cosine between the layers of a junction at what its instances are given as `state`.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        Card of a model in `HOLDABLE`.
+    state : array_like
+        The instances' parameter: a cosine, or the place of a wall, whose own width blurs the ends.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of `state`.
+    """
+    model, given = card.definition, np.asarray(state, dtype=float)
+    if card.model != "domain_wall":
+        return given
+    return np.asarray(model.evaluate("cosine", {**card.values, "z": given}))

@@ -1,0 +1,95 @@
+"""Whether a junction keeps its state while it is read: where it rests, and how far a read moves it from there."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import solve_ivp
+
+from compact.errors import SpinbricksError
+from compact.model import ROOM
+from compact.models.mtj_held import mean_cosine
+from compact.parameters import ParameterSet
+from compact.pulsed import PulsedJunction
+
+__all__ = ["motion", "resting"]
+
+FloatArray = NDArray[np.float64]
+REST = 100.0
+"""Time in which a wall comes to rest, over that in which its angle is damped."""
+
+
+def _moved(card: ParameterSet, volts: float, time: float, state: float) -> float:
+    """Place of a wall that starts at a state, after a time [s] at a voltage [V]; without noise."""
+    model = card.definition
+    names = tuple(s.name for s in model.states)
+    known = {**card.values, "noise": 0.0, "temperature": ROOM, "v_fl_rl": volts, "state": state}
+    rates, arguments = model.function(*(f"rate_{name}" for name in names))
+    fixed = [float(known.get(a, 0.0)) for a in arguments]
+    at = [arguments.index(name) if name in arguments else -1 for name in names]
+
+    def slope(_: float, x: FloatArray) -> list[float]:
+        point = fixed.copy()
+        for place, value in zip(at, x, strict=True):
+            if place >= 0:
+                point[place] = value
+        return list(rates(*point))
+
+    start = [float(model.evaluate(f"static_{name}", known)) for name in names]
+    solved = solve_ivp(slope, (0.0, time), start, method="LSODA", rtol=1e-6, atol=1e-8, t_eval=[time])
+    if not solved.success:
+        raise SpinbricksError(f"card '{card.name}': its motion within {time:g} s is not found: {solved.message}")
+    return float(solved.y[names.index("z"), -1])
+
+
+def resting(card: ParameterSet, states: ArrayLike) -> FloatArray:
+    """States in which junctions rest that are left alone in given ones.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        Card of `multidomain`, whose domains stay, or of `domain_wall`, whose wall goes into the nearest well.
+    states : array_like
+        What instances are given as `state`.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of `states`.
+    """
+    given = np.asarray(states, dtype=float)
+    if card.model != "domain_wall":
+        return given
+    still = {**card.values, "temperature": ROOM}
+    time = REST / card.values["alpha"] * float(card.definition.evaluate("tau_m", still))
+    return np.clip(np.vectorize(functools.partial(_moved, card, 0.0, time), otypes=[float])(given), -1, 1)
+
+
+def motion(card: ParameterSet, volts: ArrayLike, time: float, states: ArrayLike) -> float:
+    """Largest change of the state of junctions that are under a voltage for a time.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        Card of `multidomain` or `domain_wall`.
+    volts : array_like
+        Voltage across each junction [V].
+    time : float
+        How long it lasts [s].
+    states : array_like
+        Where each begins: what instances are given as `state`; of the shape of `volts`.
+
+    Returns
+    -------
+    float
+        Change of the mean cosine, of `multidomain` that of any class of domains.
+    """
+    across, begin = (np.asarray(x, dtype=float).ravel() for x in (volts, states))
+    if card.model != "domain_wall":
+        junction = PulsedJunction(card.values, max(float(np.abs(across).max()), 1e-6), by_voltage=True)
+        pairs = zip(across, begin.tolist(), strict=True)
+        return float(max(np.abs(junction.after([v], time, z) - junction.start(z)).max() for v, z in pairs))
+    places = [_moved(card, float(v), time, float(z)) for v, z in zip(across, begin, strict=True)]
+    return float(np.abs(mean_cosine(card, places) - mean_cosine(card, begin)).max())
