@@ -1,10 +1,10 @@
 """Crossbar of memristors, all columns read, against the same crossbar with fixed resistors in the junctions' place.
 
-Wires, access transistors, inputs, steps, options and saved signals of both are equal; a run counts with the processor
+Wires, selectors, inputs, steps, options and saved signals of both are equal; a run counts with the processor
 time of its whole process of one thread, loading included. The junctions are those that the circuit itself takes for
 reads, whose states are held (conduction with bias-dependent TMR, `mtj_held`), after it has found from the card's rates
 that the reads move none; rows called "all states" have the twelve states of `multidomain` in every cell. Targets are
-2.0 in ngspice and 1.3 in VACASK, for junctions held behind their access transistors.
+2.0 in ngspice and 1.3 in VACASK, for junctions that are held.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from compact.parameters import ParameterSet
 __all__ = ["rows"]
 
 SIDES = (16, 64)
+SELECTORS = ("no selectors", "transistors", "two terminals")
+"""By the setting `selector`."""
 ONCE = 64
 """From this side on, each is run once."""
 CARD = ParameterSet("multidomain", "memristor")
@@ -38,7 +40,8 @@ def rows(repeat: int = 3) -> list[dict[str, Any]]:
         for side in SIDES:
             found.append(_compared(engine, side, repeat))
             if side < ONCE:
-                found.append(_compared(engine, side, repeat, transistors=0))
+                found.append(_compared(engine, side, repeat, selector=0))
+                found.append(_compared(engine, side, repeat, selector=2))
                 found.append(_compared(engine, side, 1, full=1))
     return found
 
@@ -53,7 +56,7 @@ def _compared(engine: Engine, side: int, repeat: int, **settings: float) -> dict
     }
     runs = {name: engine.measure(bench.netlist, bench.analysis, bench.save) for name, bench in benches.items()}
     costs = compare(runs, 1 if side >= ONCE else repeat)
-    what = f"{side} x {side}" + ("" if settings.get("transistors", 1) else ", no transistors")
+    what = f"{side} x {side}, {SELECTORS[int(settings.get('selector', 1))]}"
     target = next((value for name, value in TARGETS.items() if engine.name.startswith(name)), None)
     return {
         "what": what,
@@ -62,7 +65,7 @@ def _compared(engine: Engine, side: int, repeat: int, **settings: float) -> dict
         "seconds": costs["junctions"].seconds,
         "seconds_resistor": costs["resistors"].seconds,
         "ratio": costs["junctions"].seconds / costs["resistors"].seconds,
-        "target": None if settings else target,
+        "target": None if settings.get("full") else target,
         "points": costs["junctions"].points,
         "points_resistor": costs["resistors"].points,
         "peak_mb": costs["junctions"].peak_mb,

@@ -47,11 +47,11 @@ class MtjHeld(Model):
         check_conduction(values)
 
     def equations(self, q: Symbols) -> Iterator[Item]:
-        """Conduction in one piece: with nothing else to use its parts, nodes for them would cost more."""
+        """Conduction in one piece, of the voltage at one node: with nothing else to use its parts, they need none."""
         yield from temperature_and_area(q)
         yield Let("lost", 1 - q.state, "1", "one less the mean cosine")
         for item in conduction(q, 1 - q.lost):
-            yield dataclasses.replace(item, node=False) if isinstance(item, Let) else item
+            yield dataclasses.replace(item, node=item.name == "v") if isinstance(item, Let) else item
 
 
 def held(card: ParameterSet) -> ParameterSet:

@@ -78,7 +78,7 @@ class Selector(Model):
         yield Let("r_0", rest * q.heat / q.scale, "Ohm", "zero-bias resistance of the sinh law")
         yield Let("r_end", q.r_s / q.scale, "Ohm", "resistance that limits the current")
 
-        yield Let("v", q.v_top_bottom, "V", "bias")
+        yield Let("v", q.v_top_bottom, "V", "bias", node=True)
         x = q.v / q.v_0
         bounded = sp.Min(sp.sqrt(x * x + sp.Float(ROUNDING)), sp.Float(FAR))
         yield Let("x", bounded, "1", "magnitude of the bias over v_0")
