@@ -117,28 +117,37 @@ def _models(terminal: Terminal) -> list[dict[str, Any]]:
 
 
 def _cards(terminal: Terminal) -> list[dict[str, Any]]:
-    from compact.cards import card_names, load_card
+    from compact.cards import card_names, design_names, load_card
 
-    cards = [load_card(name) for name in card_names()]
+    cards, designs = [load_card(name) for name in card_names()], design_names()
     items = [
         {"name": c.name, "model": c.model, "citation": c.provenance.citation or c.provenance.source, "values": c.values}
-        for c in cards
-    ]
-    rows = [
-        (
-            c.name,
-            c.model,
-            format_si(c.values["r_p"], "Ohm"),
-            f"{100 * c.values['tmr']:.4g} %",
-            _known(c, "delta", "1"),
-            _known(c, "ic_p2ap", "A"),
-            c.provenance.citation or c.provenance.source,
-        )
+        | {"kind": "design" if c.name in designs else "published"}
         for c in cards
     ]
     head = ("card", "model", "R_P", "TMR", "Delta", "I_c P->AP", "from")
-    terminal.table("", head, rows, numbers=head[2:6])
+    kinds = {
+        "of published devices": [c for c in cards if c.name not in designs],
+        "designs, not measured: devices that could be ordered, chosen so that circuits work": [
+            c for c in cards if c.name in designs
+        ],
+    }
+    for title, some in kinds.items():
+        rows = [_card_row(c, c.provenance.source if c.name in designs else c.provenance.citation) for c in some]
+        terminal.table(title, head, rows, numbers=head[2:6])
     return items
+
+
+def _card_row(card: ParameterSet, origin: str) -> tuple[str, ...]:
+    return (
+        card.name,
+        card.model,
+        format_si(card.values["r_p"], "Ohm"),
+        f"{100 * card.values['tmr']:.4g} %",
+        _known(card, "delta", "1"),
+        _known(card, "ic_p2ap", "A"),
+        origin or card.provenance.source,
+    )
 
 
 def _known(card: ParameterSet, name: str, unit: str) -> str:

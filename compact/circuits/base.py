@@ -122,6 +122,8 @@ class Circuit:
         Model of the junction's card.
     junctions : tuple of str
         Models whose cards are taken, where there are several.
+    example : str
+        Card that comes with the package and that the circuit works with in `generic`.
     """
 
     name: str
@@ -132,6 +134,7 @@ class Circuit:
     citation: str = ""
     junction: str = "mtj"
     junctions: tuple[str, ...] = ()
+    example: str = "garcia_redondo_2021"
 
     def build(
         self,

@@ -88,6 +88,7 @@ class BurstingNeuron(Circuit):
         "in Ordinary and Partial Differential Equations, Springer (1985), p. 304"
     )
     junction = "mgo_memristive"
+    example = "design_back_hopping"
     ports = MappingProxyType(
         {"bursting_neuron": ("j", "out", "s", "off", "vdd", "vss"), "schmitt": ("in", "out", "vdd", "vss")}
     )

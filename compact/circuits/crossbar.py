@@ -80,6 +80,7 @@ class Crossbar(Circuit):
     )
     junction = "multidomain"
     junctions = ("multidomain", "domain_wall")
+    example = "design_multidomain_synapse"
     ports = MappingProxyType({"crossbar_cell": ("row", "col", "gate", "vss")})
     settings = (
         Setting("rows", 8, "1", "inputs", 1, 1024),

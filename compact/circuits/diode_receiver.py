@@ -45,6 +45,7 @@ class DiodeReceiver(DiodeCircuit):
     """Bits at random as a keyed wave, each decided at its end."""
 
     name = "diode_receiver"
+    example = "fang_2016"
     title = "receiver with spin-torque diode, low-noise amplifier and comparator"
     template = "diode_receiver.cir.j2"
     citation = "diode: A. A. Tulapurkar et al., Nature 438 (2005) 339; comparator: as of `strongarm`"

@@ -34,6 +34,7 @@ class EnvelopeDetector(DiodeCircuit):
     """A carrier that is modulated by a sine, and what the diode makes of it."""
 
     name = "envelope_detector"
+    example = "fang_2016"
     title = "demodulator of amplitude-modulated waves with a spin-torque diode"
     template = "sto.cir.j2"
     citation = "A. A. Tulapurkar et al., Nature 438 (2005) 339"

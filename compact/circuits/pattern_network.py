@@ -66,6 +66,7 @@ class PatternNetwork(Circuit):
         "M. Prezioso et al., Nature 521 (2015) 61"
     )
     junction = "domain_wall"
+    example = "design_wall_synapse"
     ports = MappingProxyType(
         {
             "column_gate": ("col", "line", "en", "enb", "vdd", "vss"),
@@ -90,7 +91,8 @@ class PatternNetwork(Circuit):
         Setting("w_p", None, "m", "pMOS of the inverters (derived: as w_n)", 1e-8, 1e-3),
         Setting("w_out", None, "m", "output of the neurons (derived: four times w_n)", 1e-8, 1e-3),
         Setting("w_listen", None, "m", "switch of the neurons (derived: as w_out)", 1e-8, 1e-3),
-        Setting("w_reset", None, "m", "reset of the membranes (derived: three times the column's current)", 1e-8, 1e-2),
+        Setting("w_reset", None, "m", "reset of the membranes (derived: three times what column and switch bring)",
+                1e-8, 1e-2),
         Setting("w_gate", None, "m", "drivers of the columns (derived: lose 30 mV at most)", 1e-8, 1e-2),
     )
 
@@ -112,11 +114,11 @@ class PatternNetwork(Circuit):
         known = {**card.values, "noise": 0.0, "z": 1.0, "tilt_c": 1.0, "tilt_s": 0.0}
         most = count * float(card.definition.evaluate("i", {**known, "v_fl_rl": s["v_write"]}))
         both = nmos.current(s["vdd"], DROP)
-        s = {
-            "w_listen": s["w_out"],
-            "w_gate": max(most / both, nmos.min_width, pmos.min_width),
-            "w_reset": max(3 * most * s["v_read"] / s["v_write"] / nmos.current(s["vdd"], turning), nmos.min_width),
-        } | s
+        s = {"w_listen": s["w_out"], "w_gate": max(most / both, nmos.min_width, pmos.min_width)} | s
+        # A reset that is much stronger than what charges the membrane holds it at the threshold, without a spike.
+        switched = s["w_listen"] * nmos.current(s["vdd"] - turning, max(s["v_read"] - turning, 0.0), turning)
+        brought = min(most * s["v_read"] / s["v_write"], switched)
+        s = {"w_reset": max(3 * brought / nmos.current(s["vdd"], turning), nmos.min_width)} | s
         rows = [f"r{k}" for k in range(count)]
         sizes = ("w_n", "w_p", "w_out", "w_listen", "w_reset", "w_gate", "c_membrane", "c_feedback")
         lists = {"rows": rows, "rows_start": [f"s{k}=0" for k in range(count)]}

@@ -44,6 +44,7 @@ class Pbit(Circuit):
     template = "pbit.cir.j2"
     citation = "K. Y. Camsari, S. Salahuddin, S. Datta, IEEE Electron Device Lett. 38 (2017) 1767"
     junction = "telegraph"
+    example = "schnitzspan_2023"
     ports = MappingProxyType({"pbit": ("in", "out", "vj", "vdd", "vss"), "pbit_buffer": ("in", "out", "vdd", "vss")})
     settings = (
         Setting("points", 15, "1", "input voltages", 5, 1001),

@@ -57,6 +57,7 @@ class ResonantCircuit(Circuit):
     """
 
     junction = "auto_oscillator_envelope"
+    example = "kubota_2013"
     overdrive = OVERDRIVE
 
     def build(

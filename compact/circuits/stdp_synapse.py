@@ -94,6 +94,7 @@ class StdpSynapse(Circuit):
         "G. Bi and M. Poo, J. Neurosci. 18 (1998) 10464"
     )
     junction = "multidomain"
+    example = "design_multidomain_synapse"
     ports = MappingProxyType({"stdp_synapse": ("pre", "post")})
     settings = (
         Setting("pairs", 4, "1", "times between spikes of either sign", 2, 100),

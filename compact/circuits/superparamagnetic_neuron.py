@@ -77,6 +77,7 @@ class SuperparamagneticNeuron(Circuit):
         "C. Mead, Analog VLSI and Neural Systems, Addison-Wesley (1989), chapter 12"
     )
     junction = "telegraph"
+    example = "schnitzspan_2023"
     ports = MappingProxyType({"superparamagnetic_neuron": ("m", "out", "mid", "vj", "vdd", "vss")})
     settings = (
         Setting("points", 4, "1", "inputs, each of a neuron of its own", 2, 100),

@@ -55,6 +55,7 @@ class Trng(Circuit):
         "IEEE Trans. Magn. 45 (2009) 3784"
     )
     junction = "telegraph"
+    example = "schnitzspan_2023"
     ports = MappingProxyType(
         {
             "trng_cell": ("q", "qb", "clk", "vdd", "vss"),

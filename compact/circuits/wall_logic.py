@@ -106,6 +106,7 @@ class WallLogic(Circuit):
         "IEEE Magn. Lett. 3 (2012) 3000104"
     )
     junction = "domain_wall_track"
+    example = "design_wall_gate"
     ports = MappingProxyType(
         {
             "wall_gate": ("in", "out", "up", "down", "vclk", "vss"),

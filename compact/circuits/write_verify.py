@@ -52,6 +52,7 @@ class WriteVerify(Circuit):
     template = "write_verify.cir.j2"
     citation = "F. Alibart et al., Nanotechnology 23 (2012) 075201"
     junction = "multidomain"
+    example = "design_multidomain_synapse"
     ports = MappingProxyType(
         {
             "write_verify": ("top", "ref", "go", "ramp", "vr", "rd", "strobe", "wen", "vdd", "vss"),

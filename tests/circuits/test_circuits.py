@@ -12,7 +12,6 @@ from compact.circuits.base import Junction
 from compact.errors import CircuitError, TechnologyError
 from compact.parameters import ParameterSet
 from compact.technology import get_technology
-from tests.circuits.synthetic_cards import SYNTHETIC
 
 NAMES = ("generic", "sky130", "gf180")
 FIGURES = {

@@ -16,7 +16,6 @@ from compact.models.mtj_held import held
 from compact.parameters import ParameterSet
 from compact.physics.activation import escape_rate
 from compact.physics.wires import cell_voltages, crossbar_currents, divider, series
-from tests.circuits.synthetic_cards import network_card
 
 MEMRISTOR = ParameterSet("multidomain", "memristor")
 JUNCTION = ParameterSet("mtj", "junction")
@@ -220,7 +219,7 @@ def test_junctions_without_selectors_sneak(vacask):
 
 def test_held_crossbar_reads_as_one_with_all_states(vacask):
     # Walls yield to a read a little, by less than what counts as still.
-    for card, tolerance in ((MEMRISTOR, 1e-3), (network_card(), 5e-3)):
+    for card, tolerance in ((MEMRISTOR, 1e-3), (load_card("design_wall_synapse"), 5e-3)):
         reads = []
         for full in (0, 1):
             circuit, measures, waves, bench = simulate(vacask, "crossbar", card, rows=3, columns=3, full=full, seed=5)

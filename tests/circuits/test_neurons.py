@@ -9,10 +9,11 @@ from compact.circuits.bursting_neuron import hop_window
 from compact.circuits.lif_neuron import lif_rate
 from compact.circuits.superparamagnetic_neuron import noisy_interval
 from compact.errors import CircuitError
-from tests.circuits.synthetic_cards import hopping_card, network_card
 
 LEAK = load_card("ikeda_2010")
 FLICKERING = load_card("schnitzspan_2023")
+SYNAPSE = load_card("design_wall_synapse")
+HOPPING = load_card("design_back_hopping")
 
 
 def simulate(simulator, name, card, technology="generic", **settings):
@@ -101,7 +102,7 @@ def test_wrong_settings(name, card, settings, words):
 
 
 def learned(simulator, **settings):
-    measures, waveforms, bench = simulate(simulator, "pattern_network", network_card(), **settings)
+    measures, waveforms, bench = simulate(simulator, "pattern_network", SYNAPSE, **settings)
     return measures, get_circuit("pattern_network").weights(waveforms, bench), (waveforms, bench)
 
 
@@ -120,8 +121,8 @@ def test_network_learns_the_same_in_both_simulators(ngspice, vacask):
 
 
 def test_half_the_pulse_teaches_nothing(vacask):
-    """Neither a row's pulse nor a column's alone moves a wall: with both at 0.8 V nothing is learned."""
-    measures, final, _ = learned(vacask, v_write=0.8)
+    """Neither a row's pulse nor a column's alone moves a wall: with both at 0.7 V nothing is learned."""
+    measures, final, _ = learned(vacask, v_write=0.7)
     assert np.abs(final - 0.5).max() < 0.02
     assert {"recalled", "contrast"} <= {name for name, m in measures.items() if not m.passed}
 
@@ -151,18 +152,19 @@ def test_larger_network_unlearns_and_learns(ngspice, vacask):
 )
 def test_wrong_patterns(settings, words):
     with pytest.raises(CircuitError, match=words):
-        get_circuit("pattern_network").build(network_card(), "generic", **settings)
+        get_circuit("pattern_network").build(SYNAPSE, "generic", **settings)
 
 
 def test_bursts_from_back_hopping_agree(ngspice, vacask):
     """Bursts with silence between them, between the two voltages at which either state loses its stability."""
+    stiff = HOPPING.replace("stiff", delta=60.0)  # at a barrier of 25 the layer turns somewhat before its limits
     intervals, counts = [], []
     for simulator in (ngspice, vacask):
-        measures, waveforms, bench = simulate(simulator, "bursting_neuron", hopping_card())
+        measures, waveforms, bench = simulate(simulator, "bursting_neuron", stiff)
         assert failed(measures) == []
         first, second = get_circuit("bursting_neuron").bursts(waveforms, bench)[:2]
         inside = (waveforms.axis > first[2]) & (waveforms.axis < first[-1])
-        _, v_b, v_c = hop_window(hopping_card())
+        _, v_b, v_c = hop_window(HOPPING)
         assert waveforms["j"][inside].min() == pytest.approx(v_b, abs=0.02)
         assert waveforms["j"][inside].max() == pytest.approx(v_c, abs=0.02)
         assert waveforms["xneuron.xmtj.z"][inside].max() > 0.5 and waveforms["xneuron.xmtj.z"][inside].min() < -0.9
@@ -173,7 +175,7 @@ def test_bursts_from_back_hopping_agree(ngspice, vacask):
 
 
 def test_no_bursts_for_the_other_polarity(vacask):
-    measures, waveforms, _ = simulate(vacask, "bursting_neuron", hopping_card(), polarity=-1, bursts=1)
+    measures, waveforms, _ = simulate(vacask, "bursting_neuron", HOPPING, polarity=-1, bursts=1)
     assert measures["bursts"].value == 0
     assert np.all(waveforms["xneuron.xmtj.z"][len(waveforms.axis) // 4 :] > 0.5)
 
@@ -182,10 +184,10 @@ def test_no_bursts_for_the_other_polarity(vacask):
     ("values", "settings", "words"),
     [
         (dict(fl_2=0.0), {}, "does not hop back"),
-        (dict(r_p=1e3, fl_2=0.21 / 0.04**2), {}, "cannot tell"),
+        (dict(r_p=42.0, fl_2=0.21 / 0.04**2), {}, "cannot tell"),
         ({}, dict(polarity=0.5), "1 or -1"),
     ],
 )
 def test_junctions_that_cannot_burst(values, settings, words):
     with pytest.raises(CircuitError, match=words):
-        get_circuit("bursting_neuron").build(hopping_card(**values), "generic", **settings)
+        get_circuit("bursting_neuron").build(HOPPING.replace("other", **values), "generic", **settings)

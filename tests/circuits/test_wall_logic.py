@@ -7,9 +7,8 @@ from compact.cards import load_card
 from compact.circuits import get_circuit
 from compact.circuits.wall_logic import GATES, WallSwitch
 from compact.errors import CircuitError
-from tests.circuits.synthetic_cards import wall_card
 
-CARD = wall_card()
+CARD = load_card("design_wall_gate")
 LOGIC = get_circuit("wall_logic")
 
 
@@ -31,7 +30,7 @@ def test_truth_tables_in_both_simulators(ngspice, vacask):
     assert energies[0] == pytest.approx(energies[1], rel=0.02)
 
 
-@pytest.mark.parametrize(("share", "stuck"), [(0.6, 1), (2.0, 0)])
+@pytest.mark.parametrize(("share", "stuck"), [(0.6, 1), (1.7, 0)])
 def test_current_outside_its_window_fails(vacask, share, stuck):
     """Too little current for a 1 leaves every gate at its start; so much that a 0 frees the wall too moves them all."""
     current = share * LOGIC.build(CARD, "generic").settings["i_write"]
@@ -65,15 +64,15 @@ def test_longer_words_and_a_transistor_of_another_process(ngspice, vacask, insta
 
 def test_depinning_current_by_the_laws_of_walls():
     """beta u/(gamma mu0 D) = h_site, with u = (g mu_B P/2 e Ms) J."""
-    j = WallSwitch(CARD).depinning() / (60e-9 * 2e-9)
-    u = 9.2740e-24 * 0.6 * j / (1.602177e-19 * 8e5)
-    assert 0.1 * u / (2.2128e5 * 15e-9) == pytest.approx(350.0, rel=2e-3)
+    j = WallSwitch(CARD).depinning() / (100e-9 * 0.9e-9)
+    u = 9.2740e-24 * 0.5 * j / (1.602177e-19 * 1.1e6)
+    assert 0.45 * u / (2.2128e5 * 5.6e-9) == pytest.approx(14.3e3, rel=2e-3)
 
 
 @pytest.mark.parametrize(
     ("values", "settings", "words"),
     [
-        (dict(p_wire=0.6), {}, "p_wire < 0"),
+        (dict(p_wire=0.5), {}, "p_wire < 0"),
         (dict(h_site_2=0.0), {}, "two pinning sites"),
         (dict(r_p=30e3), {}, "less resistance"),
         ({}, dict(bits="012"), "bits"),
