@@ -13,7 +13,7 @@ import sympy as sp
 
 from compact.errors import ParameterError, unknown
 from compact.parameters import Parameter, check_identifier, values_by_name
-from compact.symbolic import Remainder, SmoothPositive, normal_number, smooth_positive, uniform_number
+from compact.symbolic import Remainder, SmoothPositive, in_steps, normal_number, smooth_positive, uniform_number
 
 __all__ = [
     "Current",
@@ -254,6 +254,8 @@ class Model:
     """Name of the `Let` that bounds the time step of models that are random or have noise."""
     step: ClassVar[str] = ""
     """Name of the `Let` that bounds the time step of every transient, noise or not; none by default."""
+    options: ClassVar[Mapping[str, float | str]] = {}
+    """Simulator options it needs beyond those of every device; ``ngspice:trtol`` goes to that simulator alone."""
 
     def __init__(self) -> None:
         self.lets: dict[str, Let] = {}
@@ -509,10 +511,13 @@ class Model:
         for name in names:
             if name not in self.quantities:
                 raise ParameterError(unknown(f"quantity of model {self.name}", name, self.quantities))
-        expressions = [self.expand(self.quantities[name]) for name in names]
-        arguments = sorted({s.name for e in expressions for s in e.free_symbols})
-        compiled = sp.lambdify([sp.Symbol(a, real=True) for a in arguments], expressions, "numpy", cse=True)
-        return compiled, tuple(arguments)
+        lets = {name: let.value for name, let in self.lets.items()}
+        steps, results = in_steps(lets, [self.quantities[name] for name in names])
+        own = {symbol for symbol, _ in steps}
+        used = {s for e in (*results, *(value for _, value in steps)) for s in e.free_symbols}
+        arguments = sorted(used - own, key=lambda s: s.name)
+        compiled = sp.lambdify(arguments, results, "numpy", cse=lambda _: (steps, results))
+        return compiled, tuple(s.name for s in arguments)
 
     def evaluate(self, names: str | Sequence[str], values: Mapping[str, Any]) -> Any:
         """Evaluate named quantities with NumPy.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -10,7 +11,7 @@ import sympy as sp
 if TYPE_CHECKING:
     from compact.model import Symbols
 
-__all__ = ["Remainder", "SmoothPositive", "normal_number", "smooth_positive", "uniform_number"]
+__all__ = ["Remainder", "SmoothPositive", "in_steps", "normal_number", "smooth_positive", "uniform_number"]
 
 # Phases advance by multiples of 2 pi times badly approximable numbers, so that no two of the slots, seeds,
 # terms and states of a run come near each other on the circle; the gains then make neighbours independent.
@@ -88,3 +89,50 @@ def _scrambled(phase: sp.Expr) -> sp.Expr:
     for gain in HASH_GAINS:
         value = sp.sin(sp.Float(gain) * value)
     return value
+
+
+def in_steps(
+    lets: dict[str, sp.Expr], results: Sequence[sp.Expr]
+) -> tuple[list[tuple[sp.Symbol, sp.Expr]], list[sp.Expr]]:
+    """Straight-line code of some results: assignments in order, and the results in their terms.
+
+    Named intermediates stay assignments, because written out in each other they grow beyond what SymPy finds its way
+    through in seconds.
+
+    Parameters
+    ----------
+    lets : dict of str to sympy.Expr
+        Named intermediates in the order of their definition; those that no result needs are left out.
+    results : sequence of sympy.Expr
+        What is to be computed.
+
+    Returns
+    -------
+    list of (sympy.Symbol, sympy.Expr)
+        Assignments; pieces that several of them share have names of their own.
+    list of sympy.Expr
+        The results.
+    """
+    needed = {s.name for e in results for s in e.free_symbols}
+    chosen: list[tuple[sp.Symbol, sp.Expr]] = []
+    for name, value in reversed(lets.items()):
+        if name in needed:
+            needed |= {s.name for s in value.free_symbols}
+            chosen.insert(0, (sp.Symbol(name, real=True), value))
+    every = [value for _, value in chosen] + list(results)
+    shared, reduced = sp.cse(every, symbols=sp.numbered_symbols("shared_", real=True))
+    pieces = dict(shared)
+    steps: list[tuple[sp.Symbol, sp.Expr]] = []
+
+    def prepare(expression: sp.Expr) -> None:
+        for symbol in sorted(expression.free_symbols & pieces.keys(), key=lambda s: s.name):
+            if symbol in pieces:
+                piece = pieces.pop(symbol)
+                prepare(piece)
+                steps.append((symbol, piece))
+
+    for k, expression in enumerate(reduced):
+        prepare(expression)
+        if k < len(chosen):
+            steps.append((chosen[k][0], expression))
+    return steps, reduced[len(chosen) :]

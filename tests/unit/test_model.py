@@ -136,3 +136,21 @@ def test_any_model_is_emitted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ".subckt leaky p n" in emit_ngspice(card)
     with pytest.raises(EmitError, match="declares no noise"):
         emit_ngspice(card, noise=True)
+
+
+@pytest.mark.parametrize("name", ["mtj", "domain_wall_track", "auto_oscillator_envelope"])
+def test_functions_are_the_equations_written_out(name: str) -> None:
+    """Functions keep the intermediates; the same written out in parameters, states and voltages gives the same."""
+    model = get_model(name)
+    names = [f"rate_{s.name}" for s in model.states] + [c.name for c in model.currents]
+    function, arguments = model.function(*names)
+    assert not set(arguments) & set(model.lets)
+    values = dict.fromkeys(arguments, 0.1) | model.complete({}) | {"temperature": 310.0, "time": 0.0}
+    # Noise, which magnifies rounding, is left out.
+    values |= {"noise": 0.0}
+    found = function(*(np.float64(values[a]) for a in arguments))
+    for quantity, value in zip(names, found, strict=True):
+        expression = model.expand(model.quantities[quantity])
+        plain = sp.lambdify(sorted(expression.free_symbols, key=str), expression, "numpy")
+        inputs = [np.float64(values[s.name]) for s in sorted(expression.free_symbols, key=str)]
+        assert value == pytest.approx(float(plain(*inputs)), rel=1e-10), quantity
