@@ -6,7 +6,6 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +20,14 @@ FloatArray = NDArray[np.float64]
 
 JUMPS = 4
 """Places for each sign of the voltage at which the layer may turn over."""
+NEAR = 5
+"""Points over which a reversal is moved to a jump."""
 STATES = 6
 """Histories of the layer for which motions of the barrier are tried."""
-LEVELS = (0.3, 0.45, 0.6, 0.75, 0.88, 2.0)
+LEVELS = (0.3, 0.48, 0.66, 0.85, 2.0)
 """Thresholds that are tried, over the largest voltage; the last one is never reached."""
-DOSES = (0.5, 2.0, 8.0, 40.0)
-"""Time constants that are tried: how often the state relaxes in the time that one sweep spends beyond a threshold."""
+DOSES = (0.6, 3.0, 15.0)
+"""Time constants that are tried: how often the state relaxes in the time that a sweep spends beyond a threshold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,24 +69,42 @@ def _history(volts: FloatArray, up: float, down: float, start: float) -> FloatAr
     return np.where(last >= 0, event[last], start)
 
 
-def _places(loop: VoltageLoop) -> tuple[list[float], list[float]]:
-    """Voltages, of either sign, at which the current jumps on the way out, the largest jumps first."""
+def _jumps(loop: VoltageLoop) -> FloatArray:
+    """Jump of the current behind each point on the way out, 0 on the way back: that of the conductance, times V [A]."""
     v, i = loop.volts, loop.amps
     step, top = np.diff(v), float(np.abs(v).max())
+    sign = np.sign(v[1:])
+    out = (sign * step > 0) & (sign * v[:-1] > 0.02 * top)
+    jump = np.zeros(v.size)
+    jump[1:][out] = np.abs(i[1:] - i[:-1] * v[1:] / np.where(v[:-1] == 0, 1, v[:-1]))[out]
+    return jump
+
+
+def _places(loop: VoltageLoop, jump: FloatArray) -> tuple[list[float], list[float]]:
+    """Magnitudes of the voltage, of either sign, at which the current jumps, the largest jumps first."""
     found: tuple[list[float], list[float]] = ([], [])
-    # A jump of the conductance times the voltage; a layer may take two points over it.
+    v = loop.volts
+    width = 2.5 * float(np.median(np.abs(np.diff(v))))
     for sign, chosen in zip((1, -1), found, strict=True):
-        out = (sign * v[1:] > 0) & (sign * step > 0) & (sign * v[:-1] > 0.02 * top)
-        rows = np.flatnonzero(out)
-        ratio = np.where(v[:-1] == 0, 0.0, v[1:] / np.where(v[:-1] == 0, 1, v[:-1]))
-        jump = np.abs(i[1:] - i[:-1] * ratio)
-        width = 2.5 * float(np.median(np.abs(step)))
+        rows = np.flatnonzero((jump > 0) & (sign * v > 0))
         for k in rows[np.argsort(-jump[rows])].tolist():
-            middle = float(sign * (v[k] + v[k + 1]) / 2)
+            middle = float(sign * (v[k - 1] + v[k]) / 2)
             if all(abs(middle - other) > width for other in chosen):
                 chosen.append(middle)
             if len(chosen) == JUMPS:
                 break
+    return found
+
+
+def _snapped(loop: VoltageLoop, state: FloatArray, jump: FloatArray) -> FloatArray:
+    """Reversals moved to the largest jump nearby: the voltage of a reversal changes with the barrier."""
+    found = state.copy()
+    near = max(NEAR, loop.volts.size // 100)
+    for k in (np.flatnonzero(np.diff(state)) + 1).tolist():
+        low, high = max(k - near, 1), min(k + near + 1, loop.volts.size)
+        size = jump[low:high] * (np.sign(loop.volts[low:high]) == np.sign(loop.volts[k]))
+        best = low + int(np.argmax(size))
+        found[low:best], found[best:high] = state[k - 1], state[k]
     return found
 
 
@@ -99,7 +118,7 @@ def _basis(volts: FloatArray, top: float, state: FloatArray) -> FloatArray:
 
 
 def _left(columns: FloatArray, amps: FloatArray) -> tuple[float, FloatArray]:
-    solution = np.linalg.lstsq(columns, amps, rcond=None)[0]
+    solution = np.asarray(np.linalg.lstsq(columns, amps, rcond=None)[0], dtype=np.float64)
     return float(np.sum((columns @ solution - amps) ** 2)), solution
 
 
@@ -107,12 +126,13 @@ def _all_states(loops: Sequence[VoltageLoop]) -> list[tuple[float, tuple[FloatAr
     """Likely histories of the layer, the likeliest first; always one in which it never turns over."""
     each: list[list[tuple[float, FloatArray]]] = []
     for loop in loops:
-        ups, downs = _places(loop)
+        jump = _jumps(loop)
+        ups, downs = _places(loop, jump)
         scale = float(np.sum(loop.amps**2))
         top = float(np.abs(loop.volts).max())
         seen: dict[bytes, tuple[float, FloatArray]] = {}
         for up, down, start in itertools.product((*ups, math.inf), (*downs, math.inf), (1.0, -1.0)):
-            state = _history(loop.volts, up, down, start)
+            state = _snapped(loop, _history(loop.volts, up, down, start), jump)
             state = state if np.ptp(state) else np.ones_like(state)
             key = np.sign(state).astype(np.int8).tobytes()
             if key not in seen:
@@ -170,54 +190,68 @@ def guesses(
     """
     found: list[Guess] = []
     top = max(float(np.abs(x.volts).max()) for x in loops)
+    motions: dict[int, list[_Motion]] = {}
     for cost, states in _all_states(loops):
         sign = _polarity(loops, states)
         start = _resistances(loops, states, sign)
         turned = tuple(sign * s for s in states)
         found.append(Guess(sign, turned, start, cost))
         if barrier:
-            found += _barriers(loops, model, base, found[-1], top)
+            if sign not in motions:
+                motions[sign] = _motions(loops, model, base, top, sign)
+            found += _barriers(loops, motions[sign], found[-1], top)
     return sorted(found, key=lambda g: g.cost)
 
 
-def _barriers(
-    loops: Sequence[VoltageLoop], model: Model, base: Mapping[str, float], still: Guess, top: float
-) -> list[Guess]:
-    """Motions of the barrier on top of one history of the layer."""
+@dataclass(frozen=True)
+class _Motion:
+    """A motion of the barrier: its parameters, and its state in each loop as a linear function of that at first."""
+
+    values: dict[str, float]
+    maps: tuple[tuple[FloatArray, FloatArray], ...]
+
+
+def _motions(
+    loops: Sequence[VoltageLoop], model: Model, base: Mapping[str, float], top: float, polarity: int
+) -> list[_Motion]:
+    """Motions that are tried."""
+    span = float(np.median([np.ptp(x.time) / _sweeps(x) for x in loops]))
+    found = []
+    for way, set_at, reset_at, dose in itertools.product((1, -1), LEVELS, LEVELS, DOSES):
+        reached = min(set_at, reset_at)
+        if reached > 1:
+            continue
+        # Half of a sweep from zero to the end and back is spent at each sign; the rate is that halfway to the end.
+        rate = ((1 + 1 / reached) / 2 - 1) ** 2 * (1 - reached) * span / 2
+        given: dict[str, float] = {
+            "v_set": way * set_at * top, "v_reset": -way * reset_at * top, "tau_b": max(rate / dose, 1e-12),
+        }  # fmt: skip
+        found.append(
+            _Motion(given, tuple(barrier_map(model, {**base, **given}, x.time, polarity * x.volts) for x in loops))
+        )
+    return found
+
+
+def _barriers(loops: Sequence[VoltageLoop], motions: Sequence[_Motion], still: Guess, top: float) -> list[Guess]:
+    """Motions of the barrier that go with one history of the layer, the best first."""
     found = []
     plain = [_basis(x.volts, top, s) for x, s in zip(loops, still.states, strict=True)]
     scales = [float(np.sum(x.amps**2)) for x in loops]
-    stride = [max(1, x.volts.size // 300) for x in loops]
-    span = float(np.median([np.ptp(x.time) / max(_sweeps(x), 1) for x in loops]))
-    for way, set_at, reset_at, dose in itertools.product((1, -1), LEVELS, LEVELS, DOSES):
-        if set_at > 1 and reset_at > 1:
-            continue
-        # Time beyond a threshold is about half of what one sweep lasts; the rate there that halfway to the top.
-        reached = min(set_at, reset_at)
-        rate = ((1 + 1 / reached) / 2 - 1) ** 2 * (1 - reached) * span
-        given: dict[str, Any] = {
-            "v_set": way * set_at * top, "v_reset": -way * reset_at * top, "tau_b": max(rate / dose, 1e-12),
-        }  # fmt: skip
-        maps = [barrier_map(model, {**base, **given}, x.time, still.polarity * x.volts) for x in loops]
-        best: tuple[float, float, float] | None = None
-        for first in (-1.0, 0.0, 1.0):
-            total, gain = 0.0, 0.0
-            for x, columns, (a, b), scale, k in zip(loops, plain, maps, scales, stride, strict=True):
-                u = x.volts / top
-                memory = a * first + b
-                cost, solution = _left(np.column_stack([columns, memory * u, memory * u**3])[::k], x.amps[::k])
-                total += k * cost / scale
-                gain += (0.5 * solution[-2] + 0.125 * solution[-1]) / (0.5 * float(np.abs(x.amps).max()))
-            if best is None or total < best[0]:
-                best = (total, first, gain / len(loops))
-        assert best is not None
-        cost, first, share = best
-        if share <= 0 or cost > 0.98 * still.cost:
-            continue
-        share = min(share, 0.4)
-        values = {**still.values, **given, "barrier": first, "rs": max(2 * share / (1 - 2 * share), 0.01)}
-        found.append(Guess(still.polarity, still.states, values, cost))
-    return sorted(found, key=lambda g: g.cost)[:3]
+    stride = [max(1, x.volts.size // 250) for x in loops]
+    for motion, first in itertools.product(motions, (-1.0, 0.0, 1.0)):
+        cost, gain = 0.0, 0.0
+        for x, columns, (a, b), scale, k in zip(loops, plain, motion.maps, scales, stride, strict=True):
+            u, memory = x.volts / top, a * first + b
+            left, solution = _left(np.column_stack([columns, memory * u, memory * u**3])[::k], x.amps[::k])
+            cost += k * left / scale
+            gain += (0.5 * solution[-2] + 0.125 * solution[-1]) / (0.5 * float(np.abs(x.amps).max()))
+        share = float(np.clip(gain / len(loops), 0.0, 0.4))
+        if share > 0 and cost < 0.98 * still.cost:
+            switching = max(2 * share / (1 - 2 * share), 0.01)
+            values = {**still.values, **motion.values, "barrier": first, "rs": switching}
+            found.append(Guess(still.polarity, still.states, values, cost))
+    best = sorted(found, key=lambda g: g.cost)
+    return [*best[:1], *[g for g in best[1:] if g.values["v_set"] != best[0].values["v_set"]][:1]]
 
 
 def _sweeps(loop: VoltageLoop) -> int:

@@ -1,7 +1,7 @@
 """A slow sweep of the voltage over a junction with a memristive barrier: both states, and what the instrument shows.
 
-The layer follows the bias without delay: it rests where its drift vanishes, and leaves a state where that place ends. The
-barrier is integrated: its equation is linear in its state, so each step is exact but for the doses of both rates.
+The layer follows the bias without delay: it rests where its drift vanishes, and leaves a state where that place ends.
+The barrier is integrated: its equation is linear in its state, so each step is exact but for the doses of both rates.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from compact.model import Model
 from compact.parameters import ParameterSet
 from compact.voltageloop import VoltageLoop
 
-__all__ = ["Sweep", "at", "barrier_map", "critical_currents", "resting", "response", "simulate_sweep"]
+__all__ = ["Sweep", "at", "barrier_map", "critical_currents", "response", "resting", "simulate_sweep"]
 
 FloatArray = NDArray[np.float64]
 
-STEPS = 1600
+STEPS = 1000
 """Steps of the barrier over a loop, at the least one between two points."""
 COSINE = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 401))
 """Cosines at which the drift of the layer is looked at."""

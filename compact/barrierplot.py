@@ -60,7 +60,7 @@ def _draw(axes: list[Any], curve: BarrierCurve, polarity: int) -> None:
     x = loop.volts / v_scale
     rising = np.gradient(loop.volts) >= 0
     large = np.abs(loop.volts) > LOW * np.abs(loop.volts).max()
-    fitted = curve.curve if loop.quantity == "current" else loop.volts / curve.curve
+    fitted = curve.amps
     ways = ((rising, UP, "data, sweep up"), (~rising, DOWN, "data, sweep down"))
 
     i_scale, i_unit = si_scale(float(np.abs(loop.amps).max()), "A")
@@ -77,7 +77,8 @@ def _draw(axes: list[Any], curve: BarrierCurve, polarity: int) -> None:
         resistance.plot(x[way], ohms[way] / r_scale, "o", ms=2.6, mfc="none", mec=colour, mew=0.6)
     resistance.plot(x, drawn / r_scale, "-", color=FIT, lw=1.0)
     resistance.set_ylabel(f"resistance V/I ({r_unit})")
-    resistance.set_title("both hystereses", fontsize=8)
+    seen = [word for word, path in (("magnetic", curve.state), ("resistive", curve.memory)) if np.ptp(path) > 0.01]
+    resistance.set_title(f"{' and '.join(seen) or 'no'} hysteresis", fontsize=8)
 
     scaled = 100 * curve.residuals / float(np.ptp(loop.response))
     for way, colour, _ in ways:
@@ -93,9 +94,10 @@ def _draw(axes: list[Any], curve: BarrierCurve, polarity: int) -> None:
 
     states.plot(x, curve.memory, "-", color="#009E73", lw=1.1, label="barrier (1 low resistance)")
     states.plot(x, curve.state, "--", color=MUTED, lw=1.0, label="layer (1 parallel)")
-    states.set_ylim(-1.25, 1.25)
+    states.set_ylim(-1.2, 2.1)
+    states.set_yticks([-1, 0, 1])
     states.set_ylabel("state", fontsize=8)
-    states.legend(fontsize=7, frameon=False, loc="center", ncols=2)
+    states.legend(fontsize=7, frameon=False, loc="upper center", ncols=2)
     for lower in (left, states):
         lower.set_xlabel(f"voltage ({v_unit})")
     current.tick_params(labelbottom=False)

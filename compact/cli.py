@@ -20,6 +20,7 @@ import typer
 import compact
 from compact import (
     asked,
+    barriercommands,
     crossover,
     gradual,
     htmlreport,
@@ -32,7 +33,7 @@ from compact import (
     wer,
 )
 from compact.errors import SimulationWarning, SpinbricksError
-from compact.options import Card, CardFile, CardOption, Debug, Json, Kelvin, Name, Technology, Timeout
+from compact.options import Card, CardFile, Debug, Json, Kelvin, Name, Technology, Timeout
 from compact.terminal import Failed, Terminal, WrongUse, report_error, report_warning
 
 if TYPE_CHECKING:
@@ -247,7 +248,10 @@ def emit(
 @app.command()
 def simulate(
     circuit: Annotated[str, typer.Argument(metavar="CIRCUIT", help="See `spinbricks list circuits`.")],
-    card: CardOption,
+    card: Annotated[
+        str | None,
+        typer.Option("--card", "-c", help="A card file, or a name of `spinbricks list cards`; by default an example."),
+    ] = None,
     technology: Technology = "generic",
     simulator: Annotated[
         SimulatorChoice | None,
@@ -279,7 +283,7 @@ def simulate(
     asked.one_of("circuit", circuit, CIRCUITS)
     values = asked.settings(CIRCUITS[circuit], settings or [])
     degrees, limit = asked.number("--temperature", temperature, "degC"), asked.time_limit(timeout)
-    loaded = asked.card(card)
+    loaded = asked.card_for(CIRCUITS[circuit], card)
     transistors = get_technology(asked.technology(technology))
     asked.one_of(f"corner of technology '{transistors.name}'", corner, transistors.corners)
     with terminal.step("looking for simulators"):
@@ -310,6 +314,8 @@ def simulate(
             files = [path for one in runs for path in one.save(out)]
             files.append(plot_waveforms(runs, out / f"{circuit}_{transistors.name}.png"))
             files = list(dict.fromkeys(files))
+    if card is None:
+        terminal.say(f"note: without --card, {loaded.name} is taken, the example for this circuit")
     measures_table(terminal, f"{circuit}: {loaded.name} in {transistors.name}, corner {corner}", runs)
     for text in missing.values():
         terminal.say(f"note: {text}")
@@ -409,6 +415,7 @@ margin.register(app)
 crossover.register(app)
 motion.register(app)
 wallcommands.register(app)
+barriercommands.register(app)
 gradual.register(app)
 statcommands.register(app)
 htmlreport.register(app)

@@ -14,7 +14,7 @@ from compact.gradualfit import GradualFit, GradualLoop, loop_problem
 from compact.manyfit import DEVICE
 from compact.switching import History
 
-__all__ = ["Candidate", "Choice", "compare_models"]
+__all__ = ["CLEAR", "Candidate", "Choice", "candidate", "compare_models"]
 
 FloatArray = NDArray[np.float64]
 CLEAR = 10.0
@@ -72,10 +72,11 @@ class Choice:
     def lines(self) -> list[str]:
         """The comparison as text."""
         first = self.rows[0]
-        head = f"{'model':12s} {'parameters':>10s} {'rms/height':>11s} {'dAICc':>9s} {'dBIC':>9s}"
+        wide = max(12, *(len(r.model) for r in self.rows))
+        head = f"{'model':{wide}s} {'parameters':>10s} {'rms/height':>11s} {'dAICc':>9s} {'dBIC':>9s}"
         rows = [
-            f"{r.model:12s} {r.parameters:10d} {100 * r.rms:9.2f} % {r.aicc - first.aicc:9.1f} {r.bic - first.bic:9.1f}"
-            f"  {r.about}"
+            f"{r.model:{wide}s} {r.parameters:10d} {100 * r.rms:9.2f} % {r.aicc - first.aicc:9.1f} "
+            f"{r.bic - first.bic:9.1f}  {r.about}"
             for r in self.rows
         ]
         verdict = f"the loops {'clearly ' if self.clear else ''}support {first.model}"
@@ -140,15 +141,29 @@ def _fit_path(loops: Sequence[GradualLoop], path: Path, starts: Sequence[FloatAr
     return np.asarray(min(trials, key=lambda r: r.cost).x)
 
 
+def candidate(model: str, about: str, left: FloatArray, parameters: int) -> Candidate:
+    """Criteria of a model from what it leaves.
+
+    Parameters
+    ----------
+    model, about : str
+        Name of the model, and what it assumes of the loops.
+    left : ndarray (n,)
+        Residuals over the height of the loops.
+    parameters : int
+        What was fitted; the noise, which is estimated from the residuals, comes on top.
+    """
+    n, k, mean = len(left), parameters + 1, float(np.mean(left**2))
+    deviance = n * math.log(mean)
+    aicc = deviance + 2 * k + 2 * k * (k + 1) / max(n - k - 1, 1)
+    return Candidate(model, about, k, float(np.sqrt(mean)), aicc, deviance + k * math.log(n))
+
+
 def _candidate(
     model: str, about: str, loops: Sequence[GradualLoop], paths: Sequence[FloatArray], own: int
 ) -> Candidate:
     found = [_instrument(loop, fraction) for loop, fraction in zip(loops, paths, strict=True)]
-    left = np.concatenate([x for x, _ in found])
-    n, k = len(left), own + sum(count for _, count in found) + 1
-    deviance = n * math.log(float(np.mean(left**2)))
-    aicc = deviance + 2 * k + 2 * k * (k + 1) / max(n - k - 1, 1)
-    return Candidate(model, about, k, float(np.sqrt(np.mean(left**2))), aicc, deviance + k * math.log(n))
+    return candidate(model, about, np.concatenate([x for x, _ in found]), own + sum(count for _, count in found))
 
 
 def compare_models(fit: GradualFit) -> Choice:

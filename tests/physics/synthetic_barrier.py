@@ -28,14 +28,12 @@ def sweep(peak: float, period: float, cycles: int) -> tuple[np.ndarray, np.ndarr
 
 def opening(card: ParameterSet, volts: np.ndarray) -> float:
     """Height of the loop: largest difference of the current between both magnetic states [A]."""
-    point = card.values | {"v_fl_rl": volts, "w_b": 1.0}
-    up, down = (card.definition.evaluate("i", point | {"z": z}) for z in (1.0, -1.0))
+    point = {**card.values, "v_fl_rl": volts, "w_b": 1.0}
+    up, down = (card.definition.evaluate("i", {**point, "z": z}) for z in (1.0, -1.0))
     return float(np.max(np.abs(up - down)))
 
 
-def barrier_case(
-    seed: int, cycles: int = 2, engine: str = ""
-) -> tuple[ParameterSet, VoltageLoop, float]:
+def barrier_case(seed: int, cycles: int = 2, engine: str = "") -> tuple[ParameterSet, VoltageLoop, float]:
     """A card, a noisy loop with both hystereses, and its noise [A]; through a circuit simulator if one is named."""
     rng = np.random.default_rng(seed)
     peak, period = rng.uniform(0.8, 1.3), 10 ** rng.uniform(-1, 1)
@@ -54,9 +52,17 @@ def barrier_case(
         values[name] = rng.uniform(0.3, 0.85) * peak / r_p * conduction / 0.82
     truth = ParameterSet("mgo_memristive", "truth", values)
     time, volts = sweep(peak, period, cycles)
+    while _stuck(truth, time, volts):
+        truth = truth.replace(None, ic_p2ap=0.9 * truth.values["ic_p2ap"], ic_ap2p=0.9 * truth.values["ic_ap2p"])
     amps = transient(truth, time, volts, engine) if engine else simulate_sweep(truth, time, volts).current
     noise = rng.uniform(0.002, 0.008) * opening(truth, volts)
     return truth, VoltageLoop(time, volts, amps + noise * rng.normal(size=amps.size), source=f"synthetic_{seed}"), noise
+
+
+def _stuck(card: ParameterSet, time: np.ndarray, volts: np.ndarray) -> bool:
+    """Whether the sweep does not turn the layer both ways in its last cycle."""
+    last = np.sign(simulate_sweep(card, time, volts).cosine)[-POINTS:]
+    return not (np.any(np.diff(last) > 0) and np.any(np.diff(last) < 0))
 
 
 def transient(card: ParameterSet, time: np.ndarray, volts: np.ndarray, engine: str) -> np.ndarray:
