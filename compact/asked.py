@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "card",
     "card_file",
+    "card_for",
     "card_name",
     "data_file",
     "each_file",
@@ -157,6 +158,14 @@ def card(text: str) -> ParameterSet:
             raise WrongUse(f"card '{text}': no such file")
         raise WrongUse(unknown("card", text, card_names()) + "; a file of that name is not there either")
     return load_card(text)
+
+
+def card_for(circuit: Circuit, text: str | None) -> ParameterSet:
+    """A card that a circuit takes, by name or path; without one the circuit's example."""
+    loaded = card(circuit.example if text is None else text)
+    with wrong_use():
+        circuit.check_card(loaded)
+    return loaded
 
 
 def settings(circuit: Circuit, given: Sequence[str]) -> dict[str, Any]:

@@ -214,7 +214,8 @@ def report(
     """Write all about a card as one HTML page.
 
     Parameters, fit, quality checks, circuits, corners, statistics and write errors, with their plots inside: the page
-    needs no network and no other file. The exit code is 1 if a part of it could not be made.
+    needs no network and no other file. The exit code is 1 if a part of it could not be made or a check or measure in
+    it fails; the page is written all the same.
     """
     terminal = Terminal(as_json)
     with terminal.step("starting"):
@@ -260,7 +261,7 @@ def report(
     terminal.paths([target])
     terminal.result(
         "report",
-        ok=not any(part.failed for part in parts),
+        ok=not any(part.failed or part.count(BAD) for part in parts),
         card=loaded.name,
         sections=[
             {"name": part.key, "passed": part.count(GOOD), "failed": part.count(BAD)}

@@ -23,8 +23,8 @@ __all__ = [
     "Timeout",
 ]
 
-Card = Annotated[str, typer.Argument(metavar="CARD", help="A card file, or the name of a published card.")]
-CardOption = Annotated[str, typer.Option("--card", "-c", help="A card file, or the name of a published card.")]
+Card = Annotated[str, typer.Argument(metavar="CARD", help="A card file, or a name of `spinbricks list cards`.")]
+CardOption = Annotated[str, typer.Option("--card", "-c", help="A card file, or a name of `spinbricks list cards`.")]
 Technology = Annotated[str, typer.Option("--technology", "-t", help="generic, sky130, gf180 or a .toml file.")]
 Timeout = Annotated[str, typer.Option(metavar="TIME", help="Limit of each simulation; 0 for none.")]
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON object to standard output and nothing else.")]

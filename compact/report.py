@@ -164,6 +164,7 @@ def _shown(default: float | str, unit: str) -> str:
 
 
 def _circuits(terminal: Terminal) -> list[dict[str, Any]]:
+    from compact.cards import fitting_cards
     from compact.circuits import CIRCUITS
 
     items = []
@@ -174,10 +175,11 @@ def _circuits(terminal: Terminal) -> list[dict[str, Any]]:
             for s in circuit.settings
         ]
         items.append(
-            {"name": circuit.name, "title": circuit.title, "citation": circuit.citation}
+            {"name": circuit.name, "title": circuit.title, "citation": circuit.citation, "example": circuit.example}
             | {"ports": circuit.ports, "settings": declared}
         )
         terminal.say(f"{circuit.name}: {circuit.title}", "bold")
+        terminal.say(f"  cards: {', '.join(fitting_cards(circuit.takes))}; by default {circuit.example}")
         rows = [
             (s.name, "derived" if s.default is None else _shown(s.default, s.unit), s.unit, s.description)
             for s in circuit.settings

@@ -135,7 +135,7 @@ def _plan(
 
     asked.one_of("circuit", circuit, CIRCUITS)
     asked.technology(technology)
-    loaded = asked.card(card)
+    loaded = asked.card_for(CIRCUITS[circuit], card)
     names, _ = asked.simulators(simulator)
     with asked.wrong_use():
         return Plan(

@@ -138,6 +138,7 @@ def split_label(text: str) -> tuple[str, Unit | None]:
 
 
 _DISPLAY = (
+    (1e12, "T"),
     (1e9, "G"),
     (1e6, "M"),
     (1e3, "k"),
@@ -149,6 +150,8 @@ _DISPLAY = (
     (1e-15, "f"),
     (1e-18, "a"),
 )
+_PLAIN = 999.99
+"""In the largest prefix; from there on figures are powers of ten of the unit itself, as they are below the smallest."""
 _AREAS = ((1e-2, 1.0, ""), (1e-8, 1e-6, "m"), (1e-14, 1e-12, "µ"), (1e-20, 1e-18, "n"))
 """From which value on, which scale and which prefix; an area of 0.1 um^2 is not called 1e5 nm^2."""
 
@@ -174,6 +177,8 @@ def si_scale(value: float, unit: str) -> tuple[float, str]:
         return 1.0, "" if unit == "1" else unit
     if unit == "m^2":
         return next(((scale, prefix + unit) for low, scale, prefix in _AREAS if abs(value) >= low), (1.0, unit))
+    if abs(value) >= _PLAIN * _DISPLAY[0][0]:
+        return 1.0, unit
     for scale, prefix in _DISPLAY:
         if abs(value) >= 0.99999 * scale:
             return scale, prefix + unit
@@ -187,6 +192,9 @@ def format_si(value: float, unit: str, stderr: float | None = None) -> str:
     if stderr is None or not math.isfinite(stderr) or stderr <= 0:
         return f"{value / scale:.5g}{label}"
     places = max(0, 1 - math.floor(math.log10(stderr / scale)))
+    if abs(value) >= 1e6 * scale:
+        digits = max(1, math.floor(math.log10(abs(value))) - math.floor(math.log10(stderr)) + 2)
+        return f"{value / scale:.{digits}g} ± {stderr / scale:.2g}{label}"
     if places > 9:
         return f"{value / scale:.6g} ± {stderr / scale:.1e}{label}"
     return f"{value / scale:.{places}f} ± {stderr / scale:.{places}f}{label}"

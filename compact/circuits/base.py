@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from compact.analysis import Tran
+from compact.cards import fitting_cards
 from compact.errors import CircuitError, unknown
 from compact.measure import Measure
 from compact.netlist import Netlist
@@ -186,6 +187,15 @@ class Circuit:
         """Whether a card is of a model that the circuit is for."""
         return card.model in (self.junctions or (self.junction,))
 
+    def check_card(self, card: ParameterSet) -> None:
+        """Raise CircuitError, with the names of cards that suit, unless the circuit takes cards of this model."""
+        if not self.takes(card):
+            models = "' or '".join(self.junctions or (self.junction,))
+            raise CircuitError(
+                f"circuit '{self.name}' needs a card of model '{models}', not '{card.model}' as '{card.name}' is; "
+                f"of those that come with the package: {', '.join(fitting_cards(self.takes))}"
+            )
+
     def _start(
         self,
         card: ParameterSet,
@@ -196,9 +206,7 @@ class Circuit:
         settings: Mapping[str, Any],
     ) -> tuple[Technology, dict[str, Any], Netlist]:
         """Technology at its corner, checked settings, and a netlist that knows the junction."""
-        if not self.takes(card):
-            models = "' or '".join(self.junctions or (self.junction,))
-            raise CircuitError(f"circuit '{self.name}' needs a card of model '{models}', not '{card.model}'")
+        self.check_card(card)
         if isinstance(technology, str):
             technology = get_technology(technology)
         technology = technology.at_corner(corner if technology.corner == "tt" else technology.corner)

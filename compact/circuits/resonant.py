@@ -57,6 +57,7 @@ class ResonantCircuit(Circuit):
     """
 
     junction = "auto_oscillator_envelope"
+    junctions = MODELS
     example = "kubota_2013"
     overdrive = OVERDRIVE
 
@@ -74,10 +75,6 @@ class ResonantCircuit(Circuit):
         if self.takes(card):
             card = self._converted(card, settings)
         return super().build(card, technology, corner=corner, noise=noise, device=device, **settings)
-
-    def takes(self, card: ParameterSet) -> bool:
-        """Cards of both models of resonant junctions."""
-        return card.model in MODELS
 
     def _converted(self, card: ParameterSet, settings: Mapping[str, Any]) -> ParameterSet:
         """The card for the model of the circuit; envelopes are against the frequency that `_reference` says."""

@@ -6,11 +6,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from compact.cards import card_names, load_card
+from compact.cards import load_card
 from compact.circuits import CIRCUITS, get_circuit
 from compact.circuits.base import Junction
 from compact.errors import CircuitError, TechnologyError
-from compact.parameters import ParameterSet
 from compact.technology import get_technology
 
 NAMES = ("generic", "sky130", "gf180")
@@ -153,11 +152,7 @@ def test_everything_is_documented(circuit):
 
 @pytest.mark.parametrize("circuit", CIRCUITS.values(), ids=list(CIRCUITS))
 def test_ports_are_those_of_the_template(circuit):
-    named = {"mtj": "garcia_redondo_2021"}.get(circuit.junction)
-    taken = [c for c in map(card, [named] if named else card_names()) if circuit.takes(c)]
-    junction = taken[0] if taken else ParameterSet(circuit.junction, "default")
-    junction = SYNTHETIC[circuit.name]() if circuit.name in SYNTHETIC else junction
-    bench = circuit.build(junction, get_technology("generic"))
+    bench = circuit.build(card(circuit.example), get_technology("generic"))
     scopes = bench.netlist.scopes()
     for name, ports in circuit.ports.items():
         assert scopes[name].ports == ports

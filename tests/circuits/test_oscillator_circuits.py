@@ -285,7 +285,7 @@ def test_errors_say_what_is_wrong(name, settings, message):
 
 
 def test_other_cards_are_refused():
-    with pytest.raises(CircuitError, match="needs a card of model 'auto_oscillator_envelope', not 'mtj'"):
+    with pytest.raises(CircuitError, match="model 'auto_oscillator' or 'auto_oscillator_envelope', not 'mtj'"):
         get_circuit("sto_fm").build(load_card("ikeda_2010"), "generic")
     with pytest.raises(CircuitError, match="torque_ip is 0: no current drives the junction"):
         get_circuit("envelope_detector").build(bench_card(torque_ip=0.0), "generic")

@@ -103,6 +103,23 @@ def test_format_si_keeps_value(value: float, error: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "stderr", "text"),
+    [
+        (1.05e22, None, "1.05e+22 s"),
+        (1.05e22, 3e20, "1.05e+22 ± 3e+20 s"),
+        (9.9e14, None, "990 Ts"),
+        (1e15, None, "1e+15 s"),
+        (5e12, None, "5 Ts"),
+        (3e-19, None, "3e-19 s"),
+        (2e-9, 1e-11, "2.000 ± 0.010 ns"),
+    ],
+)
+def test_format_si_beyond_prefixes(value: float, stderr: float | None, text: str) -> None:
+    assert format_si(value, "s", stderr) == text
+    assert format_si(-value, "s", stderr) == f"-{text}"
+
+
+@pytest.mark.parametrize(
     ("label", "name", "base", "scale"),
     [
         ("Current(mA)", "Current", "A", 1e-3),
