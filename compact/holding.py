@@ -7,18 +7,23 @@ import functools
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
 
-from compact.errors import SpinbricksError
+from compact.errors import CircuitError, SpinbricksError
 from compact.model import ROOM
 from compact.models.mtj_held import mean_cosine
 from compact.parameters import ParameterSet
 from compact.pulsed import PulsedJunction
 
-__all__ = ["motion", "resting"]
+__all__ = ["freeing_voltage", "motion", "resting"]
 
 FloatArray = NDArray[np.float64]
 REST = 100.0
 """Time in which a wall comes to rest, over that in which its angle is damped."""
+INSIDE = np.linspace(-0.8, 0.8, 801)
+"""Places of a wall where its pinning is looked at: not at the ends, which hold it by themselves."""
+MOST = 20.0
+"""Highest voltage that is looked at [V]."""
 
 
 def _moved(card: ParameterSet, volts: float, time: float, state: float) -> float:
@@ -93,3 +98,31 @@ def motion(card: ParameterSet, volts: ArrayLike, time: float, states: ArrayLike)
         return float(max(np.abs(junction.after([v], time, z) - junction.start(z)).max() for v, z in pairs))
     places = [_moved(card, float(v), time, float(z)) for v, z in zip(across, begin, strict=True)]
     return float(np.abs(mean_cosine(card, places) - mean_cosine(card, begin)).max())
+
+
+def freeing_voltage(card: ParameterSet) -> float:
+    """Voltage whose torque equals the strongest pinning field of a wall [V], a magnitude.
+
+    A wall that is hit by a pulse overshoots, and is free at somewhat less.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        Card of `domain_wall`.
+
+    Raises
+    ------
+    CircuitError
+        If no voltage up to 20 V frees it.
+    """
+    known = {**card.values, "noise": 0.0, "temperature": ROOM, "z": INSIDE, "tilt_c": 1.0, "tilt_s": 0.0}
+    strongest = float(np.abs(card.definition.evaluate("pin", {**known, "v_fl_rl": 0.0})).max())
+    still = float(card.definition.evaluate("push", {**known, "v_fl_rl": 0.0, "z": 0.0}))
+
+    def lacking(volts: float) -> float:
+        both = [float(card.definition.evaluate("push", {**known, "v_fl_rl": v, "z": 0.0})) for v in (volts, -volts)]
+        return min(abs(push - still) for push in both) - strongest
+
+    if lacking(MOST) < 0:
+        raise CircuitError(f"no voltage up to {MOST:g} V frees the wall of card '{card.name}' from its pinning sites")
+    return float(brentq(lacking, 0.0, MOST)) if lacking(0.0) < 0 else 0.0

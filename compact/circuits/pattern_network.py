@@ -16,6 +16,7 @@ from compact.circuits.base import Circuit, Setting, Testbench
 from compact.circuits.pbit import inverter_threshold
 from compact.circuits.stimulus import levels, windows
 from compact.errors import CircuitError
+from compact.holding import freeing_voltage
 from compact.measure import Measure, crossings, energy, value_at
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
@@ -28,6 +29,10 @@ __all__ = ["PatternNetwork", "Patterns"]
 
 DROP = 0.03
 """Voltage that a driver of a column may lose [V]."""
+WRITE = 4 / 3
+"""Voltage where a row meets a column over that which frees a wall, so that half of it does not."""
+READ = 1.9
+"""Active rows over the neurons' threshold: columns come to 0.55 of it with their own pattern, to 0.45 with another."""
 
 
 @dataclass(frozen=True)
@@ -82,17 +87,26 @@ class PatternNetwork(Circuit):
         Setting("t_recall", 10e-9, "s", "for how long neurons listen to a pattern", 1e-11, 1e-3),
         Setting("t_gap", 0.5e-9, "s", "between two pulses", 1e-11, 1e-3),
         Setting("edge", 50e-12, "s", "rise and fall times", 1e-12, 1e-6),
-        Setting("vdd", None, "V", "supply (derived: that of the core transistors)", 0.1, 20),
-        Setting("v_write", None, "V", "where row and column meet (derived: the supply)", 0.01, 20),
-        Setting("v_read", None, "V", "active rows in a recall (derived: 1.8 times the neurons' threshold)", 0.01, 20),
+        Setting("vdd", None, "V", "supply of the neurons (derived: that of the core transistors)", 0.1, 20),
+        Setting("v_gate", None, "V", "gates of switches that are on (derived: supply of core transistors)", 0.1, 20),
+        Setting(
+            "v_write", None, "V", "where row and column meet (derived: 4/3 of what frees a wall, at most vdd)", 0.01, 20
+        ),
+        Setting("v_read", None, "V", "active rows in a recall (derived: 1.9 times the neurons' threshold)", 0.01, 20),
         Setting("c_membrane", 100e-15, "F", "capacitance of a membrane", 1e-16, 1e-6),
         Setting("c_feedback", 30e-15, "F", "feedback from the output to the membrane", 1e-16, 1e-6),
         Setting("w_n", None, "m", "nMOS of the inverters (derived: twice the narrowest)", 1e-8, 1e-3),
         Setting("w_p", None, "m", "pMOS of the inverters (derived: as w_n)", 1e-8, 1e-3),
         Setting("w_out", None, "m", "output of the neurons (derived: four times w_n)", 1e-8, 1e-3),
         Setting("w_listen", None, "m", "switch of the neurons (derived: as w_out)", 1e-8, 1e-3),
-        Setting("w_reset", None, "m", "reset of the membranes (derived: three times what column and switch bring)",
-                1e-8, 1e-2),
+        Setting(
+            "w_reset",
+            None,
+            "m",
+            "reset of the membranes (derived: three times what column and switch bring)",
+            1e-8,
+            1e-2,
+        ),
         Setting("w_gate", None, "m", "drivers of the columns (derived: lose 30 mV at most)", 1e-8, 1e-2),
     )
 
@@ -106,17 +120,18 @@ class PatternNetwork(Circuit):
         count, columns = len(words[0]), len(words)
         nmos, pmos = technology.device("nmos"), technology.device("pmos")
         s = {"vdd": nmos.vdd, "w_n": 2 * nmos.min_width} | given
-        s = {"w_p": max(s["w_n"], pmos.min_width), "v_write": s["vdd"]} | s
+        s = {"v_gate": max(nmos.vdd, s["vdd"])} | s
+        s = {"w_p": max(s["w_n"], pmos.min_width), "v_write": min(WRITE * freeing_voltage(card), s["vdd"])} | s
         turning = inverter_threshold(nmos, pmos, s)
-        s = {"v_read": 1.8 * turning, "w_out": max(4 * s["w_n"], pmos.min_width)} | s
+        s = {"v_read": READ * turning, "w_out": max(4 * s["w_n"], pmos.min_width)} | s
         if s["v_write"] > s["vdd"]:
             raise CircuitError(f"setting 'v_write' = {s['v_write']:g} V must be at most vdd = {s['vdd']:g} V")
         known = {**card.values, "noise": 0.0, "z": 1.0, "tilt_c": 1.0, "tilt_s": 0.0}
         most = count * float(card.definition.evaluate("i", {**known, "v_fl_rl": s["v_write"]}))
-        both = nmos.current(s["vdd"], DROP)
+        both = nmos.current(s["v_gate"], DROP)
         s = {"w_listen": s["w_out"], "w_gate": max(most / both, nmos.min_width, pmos.min_width)} | s
         # A reset that is much stronger than what charges the membrane holds it at the threshold, without a spike.
-        switched = s["w_listen"] * nmos.current(s["vdd"] - turning, max(s["v_read"] - turning, 0.0), turning)
+        switched = s["w_listen"] * nmos.current(s["v_gate"] - turning, max(s["v_read"] - turning, 0.0), turning)
         brought = min(most * s["v_read"] / s["v_write"], switched)
         s = {"w_reset": max(3 * brought / nmos.current(s["vdd"], turning), nmos.min_width)} | s
         rows = [f"r{k}" for k in range(count)]
@@ -141,7 +156,9 @@ class PatternNetwork(Circuit):
             for p, word in enumerate(words):
                 listening.append((t, t + s["t_recall"]))
                 times[f"{label}_{p}"] = t
-                show(row_steps, t, [s["v_read"] * int(bit) for bit in word])
+                # In two steps: a column that lags behind would put all of v_read across its synapses.
+                for at, share in ((t, 0.5), (t + gap, 1.0)):
+                    show(row_steps, at, [share * s["v_read"] * int(bit) for bit in word])
                 t += s["t_recall"]
                 show(row_steps, t, [0.0] * count)
                 t += 2 * gap  # columns and membranes are discharged
@@ -166,8 +183,8 @@ class PatternNetwork(Circuit):
         circuit, ground = netlist.circuit, netlist.circuit.gnd
         for name, own in zip(rows, row_steps, strict=True):
             levels(netlist, name, name, own, s["edge"])
-        on = s["vdd"]
-        circuit.V("dd", "vdd", ground, on)
+        on = s["v_gate"]
+        circuit.V("dd", "vdd", ground, s["vdd"])
         windows(netlist, "enb", "enb", on, listening, s["edge"])
         levels(netlist, "en", "en", [(0.0, on), *((x, v) for a, b in listening for x, v in ((a, 0.0), (b, on)))],
                s["edge"])  # fmt: skip
