@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -177,10 +178,16 @@ class Circuit:
             If the technology cannot be used.
         """
         technology, values, netlist = self._start(card, technology, corner, noise, device, settings)
-        bench = self._bench(card, technology, values, netlist)
         declared = {setting.name: setting for setting in self.settings}
-        for name, value in bench.settings.items():
-            declared[name].check(value)
+        try:
+            bench = self._bench(card, technology, values, netlist)
+            for name, value in bench.settings.items():
+                with _derived(card) if name not in settings else nullcontext():
+                    declared[name].check(value)
+        except CircuitError as error:
+            if str(error).startswith(f"card '{card.name}'") and card.name != self.example:
+                raise CircuitError(f"{error}; a card that the circuit works with is '{self.example}'") from None
+            raise
         return replace(bench, settings=dict(bench.settings))
 
     def takes(self, card: ParameterSet) -> bool:
@@ -259,6 +266,15 @@ class Circuit:
         return render(
             f"netlists/circuits/{self.template}", title=self.title, technology=technology.name, **kinds, **values
         )
+
+
+@contextmanager
+def _derived(card: ParameterSet) -> Iterator[None]:
+    """Say of a derived setting that is out of range that the card asks for it."""
+    try:
+        yield
+    except CircuitError as error:
+        raise CircuitError(f"card '{card.name}' does not suit the circuit: derived {error}") from None
 
 
 @dataclass(frozen=True)

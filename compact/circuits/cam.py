@@ -18,7 +18,7 @@ from compact.errors import CircuitError
 from compact.measure import Measure, energy, first_crossing, value_at
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
-from compact.technology import Technology
+from compact.technology import Device, Technology
 
 if TYPE_CHECKING:
     from compact.waveform import Waveforms
@@ -29,6 +29,9 @@ _CELL = {s.name: s for s in Cell1T1Mtj.settings}
 _FROM_CELL = ("overdrive", "io", "v_sl", "v_bl", "w_access", "t_write", "edge")
 WIDER = 2
 """Width of the transistors in the cells over that which a write needs: their resistance dilutes the TMR."""
+REACH = 1.2
+"""Highest bias of a precharged line over v_h: beyond 1.41 the reference, whose junctions are in series and keep more of
+their TMR, is slower than a match."""
 DECIDED = 0.8
 """Share of the supply by which both outputs must differ in the right sense."""
 
@@ -37,9 +40,8 @@ class Cam(Circuit):
     """A word is written over its inverse, then searched with itself, all keys that differ in one bit, and its inverse.
 
     A mismatch adds one parallel branch among antiparallel ones, so that the difference shrinks as TMR over the
-    length of the word. The lines are precharged close to the supply, and the TMR that counts is the one left at that
-    bias: junctions that need thick-oxide supplies to be written, such as those of `ikeda_2010` in generic, do not
-    search rightly, because the reference's junctions, in series, keep more of theirs.
+    length of the word. The lines are precharged to a threshold below the supply of the search, and the TMR that counts
+    is the one left at that bias: the search has a supply of its own, below that of the write where need be.
     """
 
     name = "cam"
@@ -58,6 +60,8 @@ class Cam(Circuit):
         Setting("word", None, "1", "stored word as a number, first bit least (derived: 0101...)", 0, 2.0**64),
         Setting("any", 0, "1", "bits that match any key, as a number likewise", 0, 2.0**64),
         *(_CELL[name] for name in _FROM_CELL),
+        Setting("v_search", None, "V", "supply of the search (derived: that of the write, or what precharges lines to "
+                "1.2 v_h)", 0.1, 20),
         Setting("w_n", None, "m", "nMOS of the inverter (derived: three times the narrowest)", 1e-8, 1e-3),
         Setting("w_p", None, "m", "pMOS of latch and inverter (derived: as w_n)", 1e-8, 1e-3),
         Setting("w_latch", None, "m", "nMOS of the latch (derived: w_n times half the length of the word)", 1e-8, 1e-3),
@@ -82,13 +86,14 @@ class Cam(Circuit):
         ]
         times = self._sources(netlist, s, writes, self.keys(s))
         circuit.V("dd", "vdd", gnd, s["v_sl"])
+        circuit.V("search", "vsearch", gnd, s["v_search"])
         for k, (state, state_n) in enumerate(start):
             circuit.X(f"c{k}", "cam_cell", "ml", f"s{k}", f"sn{k}", "foot", gnd, state=state, state_n=state_n)
             if k:
                 circuit.X(f"r{k}", "cam_cell", "ref", "vdd", gnd, "foot", gnd, state=-1, state_n=1)
         circuit.X("half", "cam_half", "ref", "vdd", gnd, "foot", gnd)
         circuit.X("dummy", "cam_dummy", "ref", "vdd", gnd)
-        circuit.X("sense", "cam_sense", "match", "nomatch", "ml", "ref", "foot", "pre", "sen", "vdd", gnd)
+        circuit.X("sense", "cam_sense", "match", "nomatch", "ml", "ref", "foot", "pre", "sen", "vsearch", gnd)
         circuit.X("port", "cam_port", "ml", "foot", "bl", "sl", "wen", "vdd", gnd)
         for line in ("ml", "ref"):
             if s["c_cell"]:
@@ -98,7 +103,7 @@ class Cam(Circuit):
                 circuit.C(line, line, gnd, s["c_load"])
         states = tuple(f"xc{k}.{mtj}.z" for k in range(bits) for mtj in ("xmtj", "xmtj_n"))
         keys = tuple(f"s{k}" for k in range(bits))
-        lines = ("match", "nomatch", "ml", "ref", "sen", "wen", *keys, "i(vdd)", "bl", "i(vbl)", "sl", "i(vsl)")
+        lines = ("match", "nomatch", "ml", "ref", "sen", "wen", *keys, "i(vdd)", "i(vsearch)", "bl", "i(vbl)", "sl", "i(vsl)")
         netlist.options |= {"reltol": 1e-3, "ngspice:xmu": 0.47, "vacask:tran_xmu": 0.47}
         step = min(s["t_write"] / 75, s["t_search"] / 10)
         return Testbench(self.name, netlist, Tran(times["stop"], step), (*lines, *states), s, times)
@@ -121,7 +126,7 @@ class Cam(Circuit):
         s = {name: found[name] for name in _FROM_CELL} | {"w_access": WIDER * found["w_access"]} | given
         suffix = "_io" if s["io"] else ""
         nmos, pmos = technology.device("nmos" + suffix), technology.device("pmos" + suffix)
-        s = {"w_n": 3 * nmos.min_width} | s
+        s = {"w_n": 3 * nmos.min_width, "v_search": min(s["v_sl"], _supply(card, nmos))} | s
         s = {"w_p": max(s["w_n"], pmos.min_width), "w_latch": max(s["w_n"] * bits / 2, s["w_n"])} | s
         s = {"w_foot": 4 * s["w_latch"]} | s
         lines = NODE_CAPACITANCE * (3 * s["w_latch"] + 3 * s["w_p"] + bits * s["w_access"]) + s["c_cell"] * bits
@@ -185,7 +190,7 @@ class Cam(Circuit):
         """Right searches, delay, energy, written states, disturb, area."""
         s, at, t = bench.settings, bench.times, waveforms.axis
         right, slowest, spent = 0, 0.0, 0.0
-        apart = (waveforms["match"] - waveforms["nomatch"]) / s["v_sl"]
+        apart = (waveforms["match"] - waveforms["nomatch"]) / s["v_search"]
         keys = self.keys(s)
         for number, (_, matches) in enumerate(keys):
             begin = at[f"search_{number}"]
@@ -194,6 +199,7 @@ class Cam(Circuit):
             slowest = max(slowest, first_crossing(t, sign * apart, 0.5, "rise", after=begin) - begin)
             span = (begin - s["t_search"], begin + s["t_search"])
             spent += energy(t, s["v_sl"], waveforms["i(vdd)"], *span)
+            spent += energy(t, s["v_search"], waveforms["i(vsearch)"], *span)
         written = sum(energy(t, waveforms[n], waveforms[f"i(v{n})"], 0.0, at["searches"]) for n in ("bl", "sl"))
         good, moved = 0, 0.0
         after = t >= at["searches"]
@@ -216,6 +222,12 @@ class Cam(Circuit):
                 bench.netlist, [*instances, "xhalf", "xdummy", "xsense", "xport"], "word, reference and port"
             ),
         ]
+
+
+def _supply(card: ParameterSet, nmos: Device) -> float:
+    """Supply [V] that precharges a line to the highest bias at which the reference lies between match and mismatch."""
+    line = REACH * card.values["v_h"]
+    return line + nmos.vth + nmos.body * line
 
 
 def _digits(number: float, bits: int) -> list[int]:

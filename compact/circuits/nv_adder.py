@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
@@ -29,6 +30,8 @@ ACCESS_DROP = 0.1
 """Voltage that each write-access transistor may take [V]."""
 MARGIN = 1.3
 """Factor on the width of the access transistors, over the drive law."""
+WIDEST = 20e-6
+"""Of an access transistor [m]."""
 TREE = 5
 """Read times are this many time constants: of the slower junction and the tree's capacitance."""
 
@@ -129,11 +132,13 @@ class NvAdder(Adder):
         s = {"vdd": nmos.vdd, "w_n": 3 * nmos.min_width, "v_wen": access.vdd} | given
         s = {"w_p": max(s["w_n"], pmos.min_width), "w_tree": 2 * s["w_n"], "w_foot": 4 * s["w_n"]} | s
         across, current = series_voltage(junction, s["overdrive"])
-        s = {"v_write": across + 2 * ACCESS_DROP, "w_access": _access(access, s["v_wen"], across, current)} | s
-        if s["v_write"] > s["v_wen"]:
+        s = {"v_write": across + 2 * ACCESS_DROP} | s
+        s = {"w_access": _access(access, s["v_wen"], across, current)} | s
+        if s["v_write"] > s["v_wen"] or not math.isfinite(s["w_access"]):
             raise CircuitError(
                 f"card '{junction.card.name}' cannot be written in series in {technology.name}: {current * 1e6:.3g} uA "
-                f"through both junctions need {s['v_write']:.3g} V, and the transistors stand {access.vdd:g} V"
+                f"through both junctions need {s['v_write']:.3g} V, of which access transistors with {s['v_wen']:g} V at "
+                "their gates pass too little; junctions that switch at less voltage do, or a technology of higher supply"
             )
         s = {"t_write": 2 * junction.switching_time(s["overdrive"])} | s
         capacitance = NODE_CAPACITANCE * (2 * s["w_n"] + 3 * s["w_p"] + 6 * s["w_tree"] + s["w_access"]) + s["c_load"]
@@ -165,15 +170,11 @@ class NvAdder(Adder):
 
 
 def _access(device: Device, gate: float, across: float, current: float) -> float:
-    """Width [m] of the write-access transistors; the upper one, a source follower, is the weaker."""
+    """Width [m] of the write-access transistors, infinite where none does; the upper, a source follower, is weaker."""
     source = ACCESS_DROP + across
     density = device.current(gate - source, ACCESS_DROP, source)
-    width = MARGIN * current / density if density > 0 else float("inf")
-    if width > 20e-6:
-        raise CircuitError(
-            f"write access at {gate:g} V cannot carry {current * 1e6:.3g} uA with its source at {source:.3g} V"
-        )
-    return max(width, device.min_width)
+    width = MARGIN * current / density if density > 0 else math.inf
+    return max(width, device.min_width) if width <= WIDEST else math.inf
 
 
 def _transistor(technology: Technology, kind: str, name: str, nodes: str, width: float) -> str:
