@@ -60,8 +60,7 @@ class Cam(Circuit):
         Setting("word", None, "1", "stored word as a number, first bit least (derived: 0101...)", 0, 2.0**64),
         Setting("any", 0, "1", "bits that match any key, as a number likewise", 0, 2.0**64),
         *(_CELL[name] for name in _FROM_CELL),
-        Setting("v_search", None, "V", "supply of the search (derived: that of the write, or what precharges lines to "
-                "1.2 v_h)", 0.1, 20),
+        Setting("v_search", None, "V", "supply of searches (derived: v_sl, or what precharges lines to 1.2 v_h)", 0.1, 20),
         Setting("w_n", None, "m", "nMOS of the inverter (derived: three times the narrowest)", 1e-8, 1e-3),
         Setting("w_p", None, "m", "pMOS of latch and inverter (derived: as w_n)", 1e-8, 1e-3),
         Setting("w_latch", None, "m", "nMOS of the latch (derived: w_n times half the length of the word)", 1e-8, 1e-3),
@@ -103,7 +102,8 @@ class Cam(Circuit):
                 circuit.C(line, line, gnd, s["c_load"])
         states = tuple(f"xc{k}.{mtj}.z" for k in range(bits) for mtj in ("xmtj", "xmtj_n"))
         keys = tuple(f"s{k}" for k in range(bits))
-        lines = ("match", "nomatch", "ml", "ref", "sen", "wen", *keys, "i(vdd)", "i(vsearch)", "bl", "i(vbl)", "sl", "i(vsl)")
+        currents = ("i(vdd)", "i(vsearch)", "i(vbl)", "i(vsl)")
+        lines = ("match", "nomatch", "ml", "ref", "sen", "wen", *keys, "bl", "sl", *currents)
         netlist.options |= {"reltol": 1e-3, "ngspice:xmu": 0.47, "vacask:tran_xmu": 0.47}
         step = min(s["t_write"] / 75, s["t_search"] / 10)
         return Testbench(self.name, netlist, Tran(times["stop"], step), (*lines, *states), s, times)
