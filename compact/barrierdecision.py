@@ -27,6 +27,10 @@ FITTED_AS = {"roll": "v_h", "log_tau": "tau_b", "barrier_0": "barrier"}
 """Parameter of the model behind what is fitted."""
 SEEN = 3.0
 """Standard errors from which on a curvature counts as seen."""
+ALONE = 1
+"""Place in `GIVE_UP` of the last one whose absence says nothing about the others."""
+OUTSIDE = 1.2
+"""State of the barrier, at most 1, that noise may still feign."""
 
 
 @dataclass
@@ -37,6 +41,7 @@ class Settled:
     result: Any
     covariance: FloatArray
     undetermined: dict[str, str]
+    tied: frozenset[str]
 
     @property
     def names(self) -> list[str]:
@@ -77,40 +82,43 @@ def _covariance(problem: BarrierProblem, result: Any) -> FloatArray:
     return covariance
 
 
-def _reason(name: str, value: float, error: float) -> str:
+def _reason(problem: BarrierProblem, name: str, value: float, error: float) -> str:
     """Why a parameter is not determined, empty where it is."""
-    limit = {"log_tau": VAGUE, "barrier": VAGUE}.get(name.split("_")[0] if name.startswith("barrier") else name)
     if name in ("roll", "g_curv"):
         return "" if value > SEEN * error else f"not told from none: {value:.2g} ± {error:.1g} 1/V^2"
-    if error < (limit if limit is not None else VAGUE * abs(value)):
+    if error < (VAGUE if name == "log_tau" or name.startswith("barrier") else VAGUE * abs(value)):
         return ""
-    return "the loops leave it open" + ("" if not math.isfinite(error) else f": ± {error:.1g}")
+    if not math.isfinite(error):
+        way = {"v_set": "lower", "v_reset": "raise"}.get(name)
+        return f"no sweep goes far enough to {way} the resistance of the barrier" if way else "nothing depends on it"
+    return "the loops leave it open"
 
 
-def _hold(problem: BarrierProblem, result: Any, name: str) -> tuple[Any, str]:
-    """Fit without one parameter, at what is known of it, or as fitted where that does not go with the data."""
+def _kept(problem: BarrierProblem, result: Any, name: str, value: float) -> Any | None:
+    """Fit with one parameter held at a value, None where that does not go with the data."""
     params = result.params.copy()
-    fixed, known = problem.fixed, float(result.params[name].value)
+    if not params[name].min <= value <= params[name].max:
+        return None
+    params[name].set(value=value, vary=False)
+    trial = minimise(problem, params)
+    outside = any(n.startswith("barrier") and abs(p.value) > OUTSIDE for n, p in trial.params.items())
+    return trial if not outside and _costs(result, trial) < SEEN**2 else None
+
+
+def _costs(result: Any, other: Any) -> float:
+    """How much chi squared rises from one result to another, in units of the variance of a point."""
+    scatter = float(result.chisqr) / max(int(result.ndata) - int(result.nvarys), 1)
+    return (float(other.chisqr) - float(result.chisqr)) / max(scatter, 1e-300)
+
+
+def _known(problem: BarrierProblem, name: str) -> float:
+    """What is known of a parameter of the fit."""
+    fixed = problem.fixed
     if name == "roll":
-        known = 1 / fixed["v_h"] ** 2
-    elif name == "log_tau":
-        known = math.log(fixed["tau_b"])
-    elif name.startswith("barrier"):
-        known = fixed["barrier"]
-    else:
-        known = fixed[name]
-    trials = []
-    low, high = params[name].min, params[name].max
-    for value in (known, float(result.params[name].value)):
-        if low <= value <= high:
-            params[name].set(value=value, vary=False)
-            trials.append((minimise(problem, params), value))
-    best = min(float(r.chisqr) for r, _ in trials)
-    scatter = best / max(int(result.ndata) - int(result.nvarys), 1)
-    for trial, value in trials:
-        if trial.chisqr - best < SEEN**2 * scatter:
-            return trial, "taken as known" if value == known and value != result.params[name].value else "as fitted"
-    raise AssertionError("one of the trials is the best")
+        return float(1 / fixed["v_h"] ** 2)
+    if name == "log_tau":
+        return math.log(fixed["tau_b"])
+    return float(fixed["barrier" if name.startswith("barrier") else name])
 
 
 def _without_barrier(problem: BarrierProblem, result: Any) -> Any:
@@ -121,26 +129,51 @@ def _without_barrier(problem: BarrierProblem, result: Any) -> Any:
     return minimise(problem, params)
 
 
+def _order(name: str) -> int:
+    return next((k for k, n in enumerate(GIVE_UP) if name == n or name.startswith(f"{n}_")), len(GIVE_UP))
+
+
+def _give_up(
+    problem: BarrierProblem, result: Any, unsure: Mapping[str, str], undetermined: dict[str, str]
+) -> tuple[Any, set[str]]:
+    """Hold one of the parameters that are not determined; the result, and those that are known only with that one."""
+    first, *others = sorted(unsure, key=_order)
+    if _order(first) == len(GIVE_UP):
+        raise DataError(f"{problem.loops[0].source}: the data do not determine {' and '.join(unsure)}")
+    if "rs" in unsure and _costs(result, plain := _without_barrier(problem, result)) < SEEN**2:
+        undetermined.update(dict.fromkeys(BARRIER, "no motion of the barrier that could be told from none"))
+        return plain, set()
+    for name in (first, *others):
+        if _order(name) < len(GIVE_UP) and (trial := _kept(problem, result, name, _known(problem, name))) is not None:
+            undetermined[FITTED_AS.get(name, name)] = f"{unsure[name]}; taken as known"
+            return trial, set()
+    # What is known does not go with the data: what was fitted is one of many solutions.
+    params = result.params.copy()
+    value = float(params[first].value)
+    params[first].set(value=min(max(value, -1.0), 1.0) if first.startswith("barrier") else value, vary=False)
+    undetermined[FITTED_AS.get(first, first)] = f"{unsure[first]}; one value of many"
+    tied = {n for n in others if _order(n) > ALONE}
+    for n in tied:
+        undetermined[FITTED_AS.get(n, n)] = f"known only together with {FITTED_AS.get(first, first)}, which is open"
+    return minimise(problem, params), tied
+
+
 def decide(problem: BarrierProblem, result: Any) -> Settled:
     """Hold what the data leave open, one parameter after the other, until the rest is determined."""
     undetermined: dict[str, str] = {}
+    tied: set[str] = set()
     while True:
         covariance = _covariance(problem, result)
         names, point = list(result.var_names), dict(result.params.valuesdict())
         errors = dict(zip(names, np.sqrt(np.diag(covariance)).tolist(), strict=True))
-        unknown_ = {n: why for n in names if (why := _reason(n, point[n], errors[n]))}
-        drop = next((n for g in GIVE_UP for n in unknown_ if n == g or n.rstrip("0123456789") == f"{g}_"), None)
-        if drop is None:
-            if unknown_:
-                raise DataError(f"{problem.loops[0].source}: the data do not determine {' and '.join(unknown_)}")
+        reasons = {n: _reason(problem, n, point[n], errors[n]) for n in names if n not in tied}
+        unsure = {n: why for n, why in reasons.items() if why}
+        # Curvatures first, and what nothing depends on: neither says anything about the others.
+        alone = {n: why for n, why in unsure.items() if _order(n) <= ALONE or not math.isfinite(errors[n])}
+        if not unsure:
             break
-        why = unknown_[drop]
-        if drop == "rs":
-            result = _without_barrier(problem, result)
-            undetermined.update(dict.fromkeys(BARRIER, "no motion of the barrier that could be told from none"))
-            continue
-        result, how = _hold(problem, result, drop)
-        undetermined[FITTED_AS.get(drop, drop)] = f"{why}; {how}"
+        result, more = _give_up(problem, result, alone or unsure, undetermined)
+        tied |= more if not alone else set()
     outside = [n for n in names if n.startswith("barrier") and abs(point[n]) > 1]
     if outside:
         # Errors are those without the limit: at a limit there is no linear error.
@@ -151,4 +184,4 @@ def decide(problem: BarrierProblem, result: Any) -> Settled:
         for n in names:
             result.params[n].value = held.params[n].value
     problem.settle(dict(result.params.valuesdict()))
-    return Settled(problem, result, covariance, undetermined)
+    return Settled(problem, result, covariance, undetermined, frozenset(tied))

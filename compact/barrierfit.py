@@ -329,18 +329,19 @@ def _collect(
     values = problem.values(point)
     currents, errors, seen = _switching(settled)
     values.update(currents)
-    stderr = {n: settled.error(n) for n in names if not n.startswith("barrier_") and n not in FITTED_AS}
-    if "roll" in names:
+    sure = [n for n in names if n not in settled.tied]
+    stderr = {n: settled.error(n) for n in sure if not n.startswith("barrier_") and n not in FITTED_AS}
+    if "roll" in sure:
         stderr["v_h"] = 0.5 * values["v_h"] ** 3 * settled.error("roll")
-    if "log_tau" in names:
+    if "log_tau" in sure:
         stderr["tau_b"] = values["tau_b"] * settled.error("log_tau")
-    if "barrier_0" in names:
+    if "barrier_0" in sure:
         stderr["barrier"] = settled.error("barrier_0")
     stderr.update(errors)
     values["state"] = float(problem.states[0][0])
     values["barrier"] = float(np.clip(point.get("barrier_0", values["barrier"]), -1, 1))
     reasons = settled.undetermined | _unmoved(settled, base, values)
-    public = [k for k, n in enumerate(names) if not (n.startswith("barrier_") and n != "barrier_0")]
+    public = [k for k, n in enumerate(names) if n in sure and not (n.startswith("barrier_") and n != "barrier_0")]
     renamed = [FITTED_AS.get(names[k], names[k]) for k in public]
     correlations = correlations_of(settled.covariance[np.ix_(public, public)], renamed, {"v_h": -1.0})
     model = base.definition
