@@ -31,10 +31,15 @@ __all__ = ["WriteVerify"]
 
 FIRST, LAST = 0.02, 0.97
 """Share of the domains that the first and the last pulse of a whole train switch."""
-SWITCH_SHARE = 0.02
-"""Resistance of the write and read switches over the parallel resistance."""
+SWITCH_SHARES = {"w_write": 0.02, "w_read": 0.1}
+"""Resistance of the write and read switches over the parallel resistance.
+
+Those of the reads are in both sides of the comparison; wider ones would disturb the state through their gates.
+"""
 STROBE_EDGE = 20e-12
 """Rise and fall time of the strobe [s]."""
+LEAST = 0.1
+"""Least first pulse [V]: the edges of the switches couple some tens of millivolts into a cell."""
 UNDERSHOOT = 0.02
 """Part of the range by which a weight may stay below its target: what comparator and switches are off by."""
 
@@ -71,7 +76,7 @@ class WriteVerify(Circuit):
         Setting("vdd", None, "V", "supply (derived: that of the core transistors)", 0.1, 20),
         Setting("r_load", None, "Ohm", "load of the reads (derived: geometric mean of both states)", 1, 1e12),
         Setting("w_write", None, "m", "switches of the pulses (derived: 2 % of the resistance)", 1e-8, 1e-2),
-        Setting("w_read", None, "m", "switches of the reads (derived: 2 % of the resistance)", 1e-8, 1e-2),
+        Setting("w_read", None, "m", "switches of the reads (derived: 10 % of the resistance)", 1e-8, 1e-2),
         Setting("w_n", None, "m", "nMOS of gates and comparators (derived: three times the narrowest)", 1e-8, 1e-3),
         Setting("w_p", None, "m", "pMOS of gates and comparators (derived: twice w_n)", 1e-8, 1e-3),
     )
@@ -95,12 +100,17 @@ class WriteVerify(Circuit):
             raise CircuitError(
                 f"pulses from {s['v_first']:.3g} V to {s['v_last']:.3g} V must grow and stay below vdd = {s['vdd']:g} V"
             )
+        if s["v_first"] < LEAST:
+            raise CircuitError(
+                f"card '{card.name}' takes pulses from {s['v_first']:.3g} V to {s['v_last']:.3g} V: below {LEAST:g} V "
+                f"the edges of the switches move a cell as much; higher critical currents or resistances are needed"
+            )
         r_p, r_ap = (float(self.resistance(card, s["v_read"] / 2, z)) for z in (1.0, -1.0))
         s = {"r_load": math.sqrt(r_p * r_ap)} | s
         for name, source in (("w_write", 0.0), ("w_read", s["v_read"])):
             small = 1e-3
             density = nmos.current(s["vdd"] - source, small, source) / small
-            s = {name: max(1 / (SWITCH_SHARE * r_p * density), nmos.min_width, pmos.min_width)} | s
+            s = {name: max(1 / (SWITCH_SHARES[name] * r_p * density), nmos.min_width, pmos.min_width)} | s
         widths = {name: s[name] for name in ("w_write", "w_read", "w_n", "w_p", "r_load")}
         others = {"w_in": 2 * s["w_p"], "w_pre": s["w_n"], "w_up": s["w_p"], "w_down": s["w_n"], "w_gate": s["w_p"]}
         netlist.add_text(self.render(technology, widths | others))
@@ -129,6 +139,7 @@ class WriteVerify(Circuit):
             save += [f"go{k}", f"top{k}", *(f"xcell{k}.xmtj.z{n}" for n in range(CLASSES))]
         times = {"first": starts[0], "cycle": cycle, "write": writes[0][0], "stop": starts[-1] + s["t_read"] + gap}
         netlist.options["ngspice:chgtol"] = 1e-17  # its own, 10 fC, is more than the comparator's nodes hold
+        netlist.options["vacask:abstol"] = 1e-9  # with the default it gets stuck in a transition in sky130
         return Testbench(self.name, netlist, Tran(times["stop"], s["t_write"] / 10), tuple(save), s, times)
 
     @staticmethod
