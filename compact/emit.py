@@ -151,6 +151,12 @@ def emit_veriloga(card: ParameterSet, *, module: str | None = None, corner: str 
     )
 
 
+@functools.lru_cache(maxsize=64)
+def _default_module(model: Model, expose: bool) -> str:
+    """Text of the module that serves all cards of a model: a netlist may hold hundreds of them."""
+    return emit_veriloga(ParameterSet(model.name, "defaults"), expose=expose)
+
+
 def _veriloga_parameter(p: Parameter, value: float) -> dict[str, str]:
     def text(x: float) -> str:
         if math.isinf(x):
@@ -287,8 +293,8 @@ class EmittedDevice:
 
     @property
     def options(self) -> Mapping[str, float | str]:
-        """Simulator options the device asks for."""
-        return OPTIONS
+        """Simulator options the device asks for; ``ngspice:trtol`` is for that simulator alone."""
+        return {**OPTIONS, **self.card.definition.options}
 
     @property
     def oscillates(self) -> bool:
@@ -319,7 +325,7 @@ class EmittedDevice:
 
     def veriloga_text(self) -> str:
         """Verilog-A module with the model's own defaults, so that it is compiled once for all cards."""
-        return emit_veriloga(ParameterSet(self.card.model, "defaults"), expose=self.expose)
+        return _default_module(self.card.definition, self.expose)
 
 
 def device(
@@ -372,12 +378,14 @@ def _library(card: ParameterSet) -> str:
     ]
     step = card.definition.widest_step({**card.values, "temperature": ROOM})
     what = f"ngspice library {name}.lib, sections " + ", ".join(s["name"] for s in sections)
+    asked = {**OPTIONS, **card.definition.options}.items()
+    options = {name.removeprefix("ngspice:"): v for name, v in asked if name.startswith("ngspice:") or ":" not in name}
     usage = [
         f'use: .lib "{name}.lib" {name}_tt',
         f"     X1 {' '.join(t.name for t in card.definition.terminals)} {name} "
         + " ".join(f"{p.name}={card.values[p.name]:g}" for p in instance_parameters(card.definition, False)),
         f"{name}_noise has thermal noise; the time step must not exceed t_slot (0: tau_d at temperature, over 100).",
-        "Integrate with .options " + " ".join(f"{k}={v}" for k, v in OPTIONS.items()) + ".",
+        "Integrate with .options " + " ".join(f"{k}={v}" for k, v in options.items()) + ".",
         *([f"The time step must not exceed {step:.3g} s, or amplitude and frequency drift."] if step else []),
         f"Constants hold at 27 degC; for another temperature set .param {name}__temp=85 behind the library.",
         f"{name}_sweep is for .dc, where states follow from the point before; {name} for everything else.",
