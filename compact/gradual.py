@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from compact import asked
-from compact.options import CardFile, Debug, Json, Name
+from compact.options import CardFile, Citation, Debug, Json, Name
 from compact.terminal import Terminal, WrongUse
 
 __all__ = ["register"]
@@ -85,6 +85,8 @@ def fit_gradual(
         bool,
         typer.Option("--leave-out", help="Predict each loop from the others to decide whether plateaus may slope."),
     ] = False,
+    citation: Citation = "",
+    note: Annotated[list[str] | None, typer.Option("--note", metavar="TEXT", help="A remark for the card.")] = None,
     name: Name = None,
     plot: Plot = None,
     as_json: Json = False,
@@ -113,6 +115,7 @@ def fit_gradual(
         if widths:
             loops, others = with_widths(loops, others, widths)
     lines: list[str] = []
+    notes: list[str] = []
     content: dict[str, Any] = {}
     sloping = None
     if leave_out:
@@ -121,9 +124,13 @@ def fit_gradual(
         with terminal.step("leaving out each loop in turn"):
             left = leave_one_out(loops, known=values, temperature=kelvin)
         sloping, lines = left.sloping, ["", *left.lines()]
+        notes.append(f"each loop predicted from the others: {lines[-1]}")
         content |= {"left_out": left.rows, "sloping": sloping}
     with terminal.step(f"fitting {len(data)} file{'s' * (len(data) > 1)}"):
-        fit = fit_loops(loops, name, predict=others, known=values, temperature=kelvin, sloping=sloping)
+        fit = fit_loops(
+            loops, name, predict=others, known=values, temperature=kelvin, sloping=sloping, citation=citation,
+            notes=[*notes, *(note or ())],
+        )  # fmt: skip
     content |= {
         "rms_over_height": {x.shape.loop.source: x.rms for x in fit.loops},
         "predicted": {x.shape.loop.source: x.rms for x in fit.predictions},

@@ -228,6 +228,8 @@ def fit_gradual(
     pulse_widths: Sequence[float] | None = None,
     temperature: float | None = None,
     sloping: bool | None = None,
+    citation: str = "",
+    notes: Sequence[str] = (),
 ) -> GradualFit:
     """Fit gradual loops of one device with the model `multidomain`.
 
@@ -249,6 +251,10 @@ def fit_gradual(
         Whether plateaus may slope with the drive, where the bias is too low for that of a tunnel junction. By default
         not where a pulse width is known, as the device is then read between pulses, at one bias;
         `compact.leaveout.leave_one_out` says what the loops themselves support.
+    citation : str
+        Publication of the data.
+    notes : sequence of str
+        Further remarks for the card.
 
     Returns
     -------
@@ -288,7 +294,27 @@ def fit_gradual(
         for p, x in zip(parts, problem.split(result.x)[1], strict=True)
         for f in [p.fraction(junction)]
     )
-    return GradualFit(card, found, tuple(predict_loop(card, loop) for loop in asked))
+    predictions = tuple(predict_loop(card, loop) for loop in asked)
+    return GradualFit(_remarked(card, predictions, citation, notes), found, predictions)
+
+
+def _remarked(
+    card: ParameterSet, predictions: Sequence[GradualLoop], citation: str, notes: Sequence[str]
+) -> ParameterSet:
+    """The card with its citation, what it predicts of loops that took no part, and further remarks."""
+    from compact.leaveout import shares  # which itself needs this module
+
+    told = [
+        f"{loop.shape.loop.source}, which took no part, is predicted with an rms of {100 * part.rms:.1f} % of the "
+        f"height of the loop; {100 * part.path:.1f} % with the resistances that both states have in it"
+        for loop in predictions
+        for part in [shares(loop)]
+    ]
+    return dataclasses.replace(
+        card,
+        provenance=dataclasses.replace(card.provenance, citation=citation),
+        notes=(*card.notes, *told, *notes),
+    )
 
 
 def with_widths(

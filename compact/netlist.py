@@ -44,7 +44,7 @@ class Device(Protocol):
         Parameters of the Verilog-A module that are to differ from its defaults; may be empty. Modules whose
         text does not depend on the card are compiled once for all cards.
     options : mapping of str to float or str
-        Simulator options the device asks for (``method``, ``reltol``).
+        Simulator options the device asks for (``method``, ``reltol``); ``ngspice:trtol`` goes to that one alone.
     """
 
     @property
@@ -357,8 +357,10 @@ class Netlist:
         merged: dict[str, float | str] = {}
         for device in self.devices.values():
             for name, value in device.options.items():
-                both = [v for v in (merged.get(name), value) if isinstance(v, float | int)]
-                merged[name] = min(both) if name.endswith("tol") and both else value
+                target, _, short = name.rpartition(":")
+                if target in ("", simulator):
+                    both = [v for v in (merged.get(short), value) if isinstance(v, float | int)]
+                    merged[short] = min(both) if short.endswith("tol") and both else value
         for name, value in {**self.options, **run}.items():
             target, _, short = name.rpartition(":")
             if target in ("", simulator):

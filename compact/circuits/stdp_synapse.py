@@ -33,6 +33,8 @@ ONSET, FULL = 0.01, 0.7
 """Share of the domains that the head of a spike alone may switch, and that head and whole tail together do."""
 PIECE, PIECES = 0.3, 16
 """Length of a straight piece of the tail over its time constant, and how many there are."""
+READ = 0.02
+"""Voltage of the reads [V], where that is far below a spike."""
 EDGE = 0.05
 """Edge of a spike over its head."""
 SLICES = 20
@@ -106,7 +108,7 @@ class StdpSynapse(Circuit):
         Setting("head_pre", None, "V", "head of the spike before (derived: lowers 1 % of the weight)", 1e-4, 20),
         Setting("tail_post", None, "V", "tail of the spike after (derived: with head_pre lowers 70 %)", 1e-4, 20),
         Setting("state", None, "1", "weight before (derived: -1 where it is to rise, 1 where it is to fall)", -1, 1),
-        Setting("v_read", 0.02, "V", "reads before and after", 1e-4, 1),
+        Setting("v_read", None, "V", "reads before and after (derived: 20 mV, a fifth of a head at most)", 1e-4, 1),
     )
 
     def _bench(
@@ -126,6 +128,7 @@ class StdpSynapse(Circuit):
             s.setdefault(tail, full - s[head])
             if s[tail] <= 0:
                 raise CircuitError(f"setting '{head}' = {s[head]:g} V switches alone; lower it or give {tail}")
+        s.setdefault("v_read", min(READ, 0.2 * min(s["head_post"], s["head_pre"])))
         netlist.add_text(self.render(technology, {}))
 
         read = 2 * s["t_head"]

@@ -275,6 +275,27 @@ def test_write_verify_in_both_simulators(ngspice, vacask):
         assert runs[0][f"beyond_{k}"].value == pytest.approx(runs[1][f"beyond_{k}"].value, abs=0.01)
 
 
+def test_comparator_tells_millivolts(vacask):
+    """The latch behind the comparator loads neither side more: it stops where the TMR is small too."""
+    _, measures, _, _ = simulate(vacask, "write_verify", MEMRISTOR.replace("shallow", tmr=0.12), levels=1, steps=8)
+    assert failed(measures) == []
+
+
+def test_pulses_that_the_switches_would_drown_are_refused():
+    with pytest.raises(CircuitError, match=r"pulses from 0\.03 V to 0\.06 V: below 0\.1 V"):
+        get_circuit("write_verify").build(load_card("murray_2018"), "generic")
+
+
+def test_card_of_measured_loops_in_its_circuits(simulator):
+    """A device of two ohms as it is between two neurons, and one of a hundredth of its diameter in a crossbar."""
+    card = load_card("murray_2018")
+    _, measures, _, _ = simulate(simulator, "stdp_synapse", card)
+    assert failed(measures) == [] and measures["misfit"].value < 2e-3
+    small = card.replace("small", diameter=card.values["diameter_ref"] / 100)
+    _, measures, _, _ = simulate(simulator, "crossbar", small, v_read=4e-3)
+    assert failed(measures) == [] and measures["read_error"].value < 0.01
+
+
 # -- plasticity ------------------------------------------------------------------------------------------
 
 

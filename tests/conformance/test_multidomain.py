@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from compact.analysis import Op, Tran
+from compact.cards import load_card
 from compact.checks import parity
 from compact.emit import emit_veriloga
 from compact.models.multidomain import CLASSES
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
+from compact.physics.minor_loops import Turn, alternate, doses
 from compact.pulsed import PulsedJunction
 from compact.qa import run_qa
 from compact.simulators import Simulator, openvaf
@@ -140,9 +142,9 @@ TURN, BOTTOM, TOP = 0.31, -0.225, 0.6
 RAMP = 2e-4
 
 
-def minor(repeats: int) -> list[tuple[float, float]]:
-    """Up to a turning point, then down and up again a number of times, then on to saturation."""
-    corners = [0.0, TURN, *([BOTTOM, TURN] * repeats), TOP]
+def minor(repeats: int, turn: float = TURN, bottom: float = BOTTOM, top: float = TOP) -> list[tuple[float, float]]:
+    """Up to a turning point, then down and up again a number of times, then on to saturation; all at one rate."""
+    corners = [0.0, turn, *([bottom, turn] * repeats), top]
     times = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(corners)) / TURN * RAMP)])
     return list(zip(times.tolist(), corners, strict=True))
 
@@ -167,14 +169,56 @@ def test_minor_loops_close(simulator: Simulator) -> None:
     assert np.abs(returned - straight).max() / height < 0.01
 
 
-def test_minor_loops_creep_with_the_logarithm_of_time() -> None:
-    """With low barriers each visit of the turning point switches some more, the less the more visits there were."""
-    up, down = 0.2, -0.14
-    junction = PulsedJunction(CARD.values, 0.3, by_voltage=True)
-    turns = junction.fraction([up, *[down, up] * 16], WIDTH, -1.0)[::2]
-    growth = turns[[1, 3, 7, 15]] - turns[[0, 1, 3, 7]]  # per doubling of the visits
-    assert np.all(growth > 0) and growth.max() < 0.1
-    assert growth[-1] < growth[0]
+MEASURED = load_card("murray_2018")
+VISITS = 8
+
+
+@pytest.mark.parametrize(
+    ("card", "up", "down", "width"),
+    [(CARD, 0.2, -0.14, WIDTH), (MEASURED, 12.5e-3, -8.9e-3, 0.1)],
+    ids=["memristor", "measured"],
+)
+def test_minor_loops_creep_as_the_rates_say(
+    card: ParameterSet, up: float, down: float, width: float, simulator: Simulator
+) -> None:
+    """At barriers as they are, each visit of a turning point switches some more, the less the more there were."""
+    heights = [up, *[down, up] * (VISITS - 1)]
+    times, z = trace(simulator, pulses(heights, width, 0.1 * width), card)
+    ends = (np.arange(len(heights)) + 1) * 1.101 * width + 0.02 * width
+    seen = (1 + np.interp(ends, times, z.mean(axis=1))[::2]) / 2
+    junction = PulsedJunction(card.values, 1.5 * up, by_voltage=True, temperature=300.15)
+    np.testing.assert_allclose(np.diff(seen), np.diff(junction.fraction(heights, width, -1.0)[::2]), rtol=0.01)
+    ahead = doses(card, [0.0, width], [up, up], "ap2p")
+    told = alternate(ahead, doses(card, [0.0, width], [down, down], "p2ap"), VISITS)
+    growth = np.diff(seen)
+    np.testing.assert_allclose(growth, np.diff(told), rtol=0.01)
+    assert growth[0] > 0.04 and np.all(np.diff(growth) < 0)  # they converge
+    closed = 1 + int(np.argmax(growth < 0.01))  # to one percent of the major loop
+    assert growth[-1] < 0.01 and closed <= min(7, Turn(ahead).closing_visits(0.01))
+
+
+def test_major_loop_forgets_minor_ones(simulator: Simulator) -> None:
+    """Three inner loops at barriers as they are: how far the sweep is ahead where it goes on, and that this is lost."""
+    turn, top, repeats = 0.2, 0.4, 3
+    points = minor(repeats, turn, -0.14, top)
+    times, z = trace(simulator, points)
+    rate = TURN / RAMP
+    volts = np.linspace(turn, top, 41)
+    plain, state = trace(simulator, [(0.0, 0.0), (top / rate, top)])
+    straight = (1 + np.interp(volts / rate, plain, state.mean(axis=1))) / 2
+    ahead = (1 + np.interp(points[-2][0] + (volts - turn) / rate, times, z.mean(axis=1))) / 2 - straight
+    # On the way down and up again each loop doses twice what the first way up did; domains that are hard enough to be
+    # still at stake when the sweep goes on are not turned back at the bottom.
+    one = doses(CARD, [0.0, turn / rate], [0.0, turn], "ap2p")
+    told = [
+        float(np.mean(np.exp(-doses(CARD, [0.0, v / rate], [0.0, v], "ap2p")) * -np.expm1(-2 * repeats * one)))
+        for v in volts
+    ]
+    np.testing.assert_allclose(ahead, told, atol=2e-3)
+    assert ahead[0] > 0.1
+    regained = volts[int(np.argmax(ahead < 0.01))]
+    assert np.all(ahead[volts >= regained] < 0.01) and regained < 1.25 * turn
+    assert straight[volts >= regained][0] < 0.95  # before the branch ends
 
 
 @pytest.mark.parametrize("count", [400, pytest.param(10_000, marks=pytest.mark.slow)])
@@ -202,15 +246,15 @@ def test_stays_within_its_branches(count: int, simulator: Simulator) -> None:
         + np.sum(np.abs(np.diff(np.sign(waves["in"] + 0.2))) > 0)
         > 0.3 * count
     )
-    # The equations keep |z| <= 1; the trapezoidal rule overshoots by what its tolerance allows, but no resistance does.
-    assert np.abs(z).max() < 1 + 2e-2
+    # The equations keep |z| <= 1; what is beyond is what the integrator allows itself within a step.
+    assert np.abs(z).max() <= 1.002
     strong = np.abs(waves["in"]) > 0.1
     branch = {}
     for end in (1.0, -1.0):
         point = {**CARD.values, **dict.fromkeys((f"z{k}" for k in range(CLASSES)), end), "v_fl_rl": waves["in"][strong]}
         branch[end] = CARD.definition.evaluate("resistance", point)
     resistance = waves["in"][strong] / -waves["i(vend)"][strong]
-    slack = 1e-2 * (branch[-1.0] - branch[1.0])
+    slack = 2e-3 * (branch[-1.0] - branch[1.0])
     assert np.all(resistance > branch[1.0] - slack) and np.all(resistance < branch[-1.0] + slack)
 
 

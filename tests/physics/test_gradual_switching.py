@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from synthetic_domains import Domains, draw_domains, measured_loop, measured_train
 
+from compact.cards import load_card
 from compact.data import read_loop
 from compact.gradualfit import GradualFit, fit_gradual, predict_loop
 from compact.leaveout import leave_one_out, shares
@@ -55,6 +56,10 @@ def test_three_loops_predict_the_fourth(shared_data: Path) -> None:
     assert np.all(scatter < 0.025)
     assert part.r_p < -3 * scatter[0] and part.r_ap < -3 * scatter[1]
     assert fit.card.values["delta"] == pytest.approx(26.3, abs=1.0)
+    shipped = load_card("murray_2018")
+    for name, error in fit.card.stderr.items():  # what is shipped is what the fit yields
+        assert shipped.values[name] == pytest.approx(fit.card.values[name], abs=0.01 * error), name
+        assert shipped.stderr[name] == pytest.approx(error, rel=0.01)
     choice = compare_models(fit)
     assert choice.best == "multidomain" and choice.clear
     assert {r.model for r in choice.rows} == {"multidomain", "mtj", "domain_wall"}
