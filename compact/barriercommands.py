@@ -42,8 +42,8 @@ def fit_barrier(
     """Fit a junction with a memristive barrier to voltage loops.
 
     Current or resistance against voltage and time, several cycles and several files of one device together: magnetic
-    switching, and resistive switching of the barrier. Writes a card of mgo_memristive and a plot. Loops at several
-    sweep rates tell thresholds and time constant of the barrier apart.
+    switching, and resistive switching of the barrier. Writes a card of mgo_memristive and a plot. A second
+    loop, swept more slowly, tells thresholds and time constant of the barrier apart.
     """
     from compact import barrierfit
     from compact.voltageloop import read_voltage_loop

@@ -170,7 +170,7 @@ def fit_barrier(
     Parameters
     ----------
     loops : VoltageLoop, path, or iterable of them
-        One loop, or several of the same device; different sweep rates tell thresholds and time constant apart.
+        One loop, or several of the same device; a much slower sweep tells thresholds and time constant apart.
     card : ParameterSet, optional
         What is known of the device, by default the defaults of `mgo_memristive`.
     name : str, optional
@@ -397,6 +397,6 @@ def _notes(
     for a, b in itertools.combinations(("tau_b", "v_set", "v_reset", "rs"), 2):
         r = correlations.get((a, b), correlations.get((b, a), 0.0))
         if abs(r) > TOGETHER:
-            rates = "a loop swept at another rate tells them apart" if len(given) == 1 else "other sweep rates may help"
+            rates = "a loop swept ten times more slowly tells them apart"
             notes.append(f"{a} and {b} are known together rather than each by itself (correlation {r:+.3f}); {rates}")
     return list(dict.fromkeys(notes))
