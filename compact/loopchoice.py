@@ -12,6 +12,7 @@ from scipy.optimize import least_squares
 
 from compact.gradualfit import GradualFit, GradualLoop, loop_problem
 from compact.manyfit import DEVICE
+from compact.physics.domain_wall import GAMMA_0, UniformWall
 from compact.switching import History
 
 __all__ = ["CLEAR", "Candidate", "Choice", "candidate", "compare_models"]
@@ -20,6 +21,9 @@ FloatArray = NDArray[np.float64]
 CLEAR = 10.0
 """Difference of the criterion from which the data clearly support the better model (K. P. Burnham and D. R. Anderson,
 Model Selection and Multimodel Inference, Springer (2002))."""
+
+UNBROKEN = 1e9
+"""Hard-axis field of a wall that does not reach breakdown, over the largest drive."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +99,17 @@ def _abrupt(loop: GradualLoop, x: FloatArray) -> FloatArray:
 
 
 def _wall(loop: GradualLoop, x: FloatArray) -> FloatArray:
-    """A wall moves where the drive exceeds its pinning, the faster the further; x: pinning and log of the mobility."""
+    """A wall in a periodic landscape, below breakdown; x: depinning drive and log of the mobility, both ways.
+
+    Only ratios count: the largest drive stands for a field of 1 A/m, and the length of the wire is 1 m.
+    """
     drive = loop.shape.drive / np.abs(loop.shape.drive).max()
     width = loop.shape.loop.pulse_width or 1.0
+    step = np.zeros(len(drive))
+    for sign, (depinning, mobility) in ((1, x[:2]), (-1, x[2:])):
+        wall = UniformWall(width=math.exp(mobility) / GAMMA_0, alpha=1.0, h_k=UNBROKEN)
+        step += sign * width * wall.velocity(np.maximum(sign * drive, 0), depinning=float(depinning))
     position, path = float(loop.shape.first_state > 0), np.empty(len(drive))
-    step = np.exp(x[1]) * width * np.maximum(drive - x[0], 0) - np.exp(x[3]) * width * np.maximum(-drive - x[2], 0)
     for k, move in enumerate(step.tolist()):
         position = min(max(position + move, 0.0), 1.0)
         path[k] = position
