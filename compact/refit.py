@@ -154,6 +154,62 @@ def _probabilities(card: ParameterSet, files: Sequence[DataFile]) -> Fitted | No
     return fit_probability(tables, card=card, name=card.name, method="binomial" if counted else "least_squares")
 
 
+def _walls(card: ParameterSet, files: Sequence[DataFile]) -> Fitted | None:
+    from compact.wallfit import MODELS, fit_loop, fit_velocity, read_wall
+
+    if card.model not in MODELS or len(files) > 1:
+        return None
+    table = read_wall(files[0].path, files[0].columns)
+    return (fit_loop if table.kind == "loop" else fit_velocity)(table, card=card, name=card.name)
+
+
+def _barriers(card: ParameterSet, files: Sequence[DataFile]) -> Fitted | None:
+    from compact.barrierfit import MODEL, fit_barrier
+    from compact.voltageloop import LOOP_ROLES, read_voltage_loop
+
+    if card.model != MODEL or not _has(files, "time", LOOP_ROLES):
+        return None
+    return fit_barrier([read_voltage_loop(file.path, file.columns) for file in files], card=card, name=card.name)
+
+
+def _domains(card: ParameterSet, files: Sequence[DataFile]) -> Fitted | None:
+    from compact.data import read_loops
+    from compact.gradualfit import fit_gradual, with_widths
+    from compact.trainfit import fit_train, read_train
+
+    if card.model != "multidomain":
+        return None
+    widths = [file.constants.get("pulse_width") for file in files]
+    # What a first fit did not determine it was given, or took from the model.
+    known = {name: card.values[name] for name in ("delta", "h_bias") if name not in card.stderr}
+    if "train" in card.provenance.method:
+        return fit_train(
+            [read_train(f.path, f.columns, pulse_width=w) for f, w in zip(files, widths, strict=True)],
+            card.name,
+            known=known,
+        )
+    loops = [loop for file in files for loop in read_loops(file.path, file.columns)]
+    if all(widths) and len(loops) == len(files):
+        loops, _ = with_widths(loops, [], [w for w in widths if w])
+    return fit_gradual(loops, card.name, known=known, temperature=card.values["t_nom"])
+
+
+def _oscillators(card: ParameterSet, files: Sequence[DataFile]) -> Fitted | None:
+    from compact.diodedata import ROLES, read_diode
+    from compact.diodefit import MODEL, fit_diode
+    from compact.oscillatordata import read_oscillator
+    from compact.oscillatorfit import fit_oscillator
+
+    if card.model != MODEL:
+        return None
+    if _has(files, "voltage", ROLES):
+        spectra = [
+            s for file in files for s in read_diode(file.path, file.columns, current=file.constants.get("current"))
+        ]
+        return fit_diode(spectra, card=card, name=card.name)
+    return fit_oscillator([read_oscillator(file.path, file.columns) for file in files], card=card, name=card.name)
+
+
 def _loops(card: ParameterSet, files: Sequence[DataFile]) -> Fitted | None:
     from compact.data import read_loops
     from compact.fitting import fit_loop
@@ -178,6 +234,10 @@ def _has(files: Sequence[DataFile], role: str, roles: Mapping[str, Any]) -> bool
 
 
 _KINDS: tuple[Callable[[ParameterSet, Sequence[DataFile]], Fitted | None], ...] = (
+    _walls,
+    _barriers,
+    _domains,
+    _oscillators,
     _field_loops,
     _dwells,
     _probabilities,
@@ -194,7 +254,8 @@ def refit(card: ParameterSet, files: Sequence[DataFile]) -> Fitted:
     card : ParameterSet
         The card.
     files : sequence of DataFile
-        Loops against current, voltage or field, switching probabilities, or dwell times; the columns say which.
+        Loops against current, voltage or field, switching probabilities, dwell times, pulse trains, wall velocities,
+        figures of oscillators or spectra of diodes; the columns say which, and the model of the card.
 
     Returns
     -------
