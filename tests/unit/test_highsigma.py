@@ -186,7 +186,7 @@ def test_one_in_a_million_by_brute_force(amplifier):
 def test_rare_failures_of_the_simulated_circuit(ngspice, tmp_path):
     """A limit that plain samples can check: importance sampling on the simulator agrees with them."""
     few = Variation(shared={}, local={"ra": 0.05}, mismatch=0.0, process_vth=0.0)
-    plan = replace(PLAN, technology="generic", settings={}, stride=8.0, variation=few)
+    plan = replace(PLAN, technology="generic", settings={}, stride=16.0, variation=few)
     signals = monte_carlo(plan, 100, tmp_path / "s.jsonl", jobs=1).values("signal_0")
     limit = float(signals.mean() - 2.0 * signals.std())
     low, high = Proportion(int((signals < limit).sum()), len(signals), 0.999).interval

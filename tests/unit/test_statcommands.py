@@ -106,7 +106,7 @@ def test_rare_failures_from_the_command_line(capsys: pytest.CaptureFixture[str])
     only_ra += [word for name in ("ra", "tmr", "diameter", "delta") for word in ("--shared", f"{name}=0")]
     only_ra += [word for name in ("tmr", "diameter", "delta") for word in ("--local", f"{name}=0")]
     code, content = called(
-        capsys, "rare", *COMMON, "--measure", "delay_0", "--limit", "delay_0=:85p", "-n", 150, "--search", 50,
+        capsys, "rare", *COMMON, "--measure", "delay_0", "--limit", "delay_0=:85p", "-n", 100, "--search", 50,
         "-j", 1, "--stride", 16, *only_ra,
     )  # fmt: skip
     assert code == 0 and 0 < content["interval"][0] < content["probability"] < content["interval"][1] < 0.2
