@@ -87,8 +87,8 @@ def _draw(axes: list[Any], curve: BarrierCurve, polarity: int) -> None:
     aside = ~curve.used
     if aside.any():
         reach = 1.3 * float(np.abs(scaled[curve.used]).max())
-        left.plot(x[aside], np.clip(scaled[aside], -reach, reach), "x", ms=3.0, color=MUTED, label="not fitted")
-        left.legend(fontsize=7, frameon=False, loc="upper right")
+        left.plot(x[aside], np.clip(scaled[aside], -reach, reach), "x", ms=3.0, color=MUTED)
+        current.plot([], [], "x", ms=3.0, color=MUTED, label="not fitted, next to a reversal")
     left.axhline(0, color=FIT, lw=0.8)
     left.set_ylabel("residual\n(% of range)", fontsize=8)
 
