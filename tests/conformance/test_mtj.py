@@ -220,7 +220,18 @@ def test_targets_write_what_they_say(card: ParameterSet) -> None:
     assert "e_half" in emit_ngspice(card)
 
 
-@pytest.mark.parametrize("name", [name for name in card_names() if load_card(name).model == "mtj"])
+QUALITY = "garcia_redondo_2021"
+"""Card whose quality checks run by default; those of the others take as long each."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name == QUALITY else pytest.mark.slow)
+        for name in card_names()
+        if load_card(name).model == "mtj"
+    ],
+)
 def test_published_cards_pass_all_checks(name: str, ngspice: Simulator, vacask: Simulator) -> None:
     failed = [check for check in run_qa(load_card(name), points=20) if not check.passed]
     assert not failed

@@ -154,7 +154,7 @@ def test_dwells_are_exponential(card: str, vacask: Simulator) -> None:
         assert np.mean(spans) == pytest.approx(mean, rel=4 / math.sqrt(len(spans)))
 
 
-@pytest.mark.parametrize("card", ["flicker", "perpendicular"])
+@pytest.mark.parametrize("card", ["flicker", pytest.param("perpendicular", marks=pytest.mark.slow)])
 def test_dwells_follow_the_voltage(card: str, vacask: Simulator) -> None:
     """Mean dwells within their errors, and their ratio within 5 % of the law, at three voltages."""
     junction = {"flicker": FLICKER, "perpendicular": PERPENDICULAR}[card]

@@ -13,7 +13,7 @@ from compact.data import Loop, read_loop
 from compact.fitting import FitResult, fit_loop
 
 PULSES = ("0.02", "0.1", "0.4", "1.0")
-CASES = 200
+CASES, MANY = 100, 200
 
 
 def files(shared_data: Path) -> list[Path]:
@@ -73,10 +73,10 @@ def test_measured_loops_together(shared_data: Path) -> None:
     assert longer.values["delta"] - card.values["delta"] == pytest.approx(result.pulses.per_decade["delta"], abs=0.3)
 
 
-@pytest.fixture(scope="module")
-def recovered() -> list[tuple[Truth, FitResult]]:
+@pytest.fixture(scope="module", params=[CASES, pytest.param(MANY, marks=pytest.mark.slow)])
+def recovered(request: pytest.FixtureRequest) -> list[tuple[Truth, FitResult]]:
     found = []
-    for seed in range(CASES):
+    for seed in range(request.param):
         rng = np.random.default_rng(seed)
         truth = draw(rng)
         found.append((truth, fit_loop(make_loop(truth, rng), name="synthetic")))
@@ -112,7 +112,7 @@ def test_parameters_are_recovered(recovered: list[tuple[Truth, FitResult]]) -> N
         found = pulls(truth, result)
         assert set(MAIN) <= set(found)
         inside += all(abs(found[name]) < 3 for name in MAIN)
-    assert inside >= 0.95 * CASES
+    assert inside >= 0.95 * len(recovered)
 
 
 def test_errors_are_honest(recovered: list[tuple[Truth, FitResult]]) -> None:

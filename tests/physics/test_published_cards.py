@@ -123,7 +123,13 @@ def test_kim_switching_times(volts: float, engine: str, request: pytest.FixtureR
 
 @pytest.mark.parametrize(
     ("name", "volts"),
-    [("interface", -0.5), ("crystalline", 0.6), ("crystalline", -0.7), ("in_plane", 0.7), ("in_plane", -0.7)],
+    [
+        ("interface", -0.5),
+        pytest.param("crystalline", 0.6, marks=pytest.mark.slow),
+        ("crystalline", -0.7),
+        pytest.param("in_plane", 0.7, marks=pytest.mark.slow),
+        ("in_plane", -0.7),
+    ],
 )
 def test_kim_other_devices_and_direction(name: str, volts: float) -> None:
     """Against the published equations, as the cards' notes say: 8 %."""

@@ -61,6 +61,7 @@ def test_three_uses_of_one_card(vacask: Simulator, tmp_path: Path) -> None:
     assert json.loads(files[0].read_text())["regimes"]["detector"]["figures"][0]["unit"] == "Hz"
 
 
+@pytest.mark.slow  # the three uses are shown by VACASK, and that ngspice has the same equations by its parity
 def test_ngspice_shows_the_same(ngspice: Simulator) -> None:
     effort = dataclasses.replace(LIGHT, diode=3, turns=60, detector=5, steps=2000)
     found = run_resonance(card(), ngspice.name, effort=effort)

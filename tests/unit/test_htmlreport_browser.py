@@ -93,7 +93,7 @@ def page(tmp_path_factory: pytest.TempPathFactory, chromium: str, ngspice: Simul
         Section("absent", "Absent", SECTIONS["fit"].make),
     )
     path = folder / "page.html"
-    subject = Subject(card, folder, simulators=("ngspice",), samples=20)
+    subject = Subject(card, folder, simulators=("ngspice",), samples=8)
     made = [section for key, section in SECTIONS.items() if key != "qa"]  # its table is one like others, and takes long
     parts = write_report(subject, path, [*made, *odd])
     assert [part.key for part in parts if part.failed] == ["failed"]
