@@ -10,8 +10,9 @@ from scipy.stats import norm
 from compact.cards import load_card
 from compact.checks import parity
 from compact.circuits import get_circuit
+from compact.constants import ELECTRON_CHARGE, HBAR, MU_0
 from compact.errors import CircuitError, EmitError
-from compact.holding import resting
+from compact.holding import freeing_voltage, motion, resting
 from compact.models.mtj_held import held
 from compact.parameters import ParameterSet
 from compact.physics.activation import escape_rate
@@ -147,12 +148,12 @@ def test_read_error_against_wire_resistance(ngspice, vacask, side, selector):
     errors = []
     for simulator in (ngspice, vacask):
         row = []
-        for r_wire in (0.05, 0.2, 1.0, 5.0):
+        for r_wire in (0.05, 0.2, 1.0, 5.0) if side < 64 else (0.2, 5.0):
             circuit, measures, waves, bench = simulate(
                 simulator, "crossbar", rows=side, columns=side, selector=selector, r_wire=r_wire, seed=4, error=1
             )
             reads, _ = off(circuit, waves, bench)
-            assert reads < (0.05 if selector == 1 else 1e-5)
+            assert reads < (0.05 if selector == 1 else 1e-4)  # reltol of the simulators
             row.append(measures["read_error"].value)
         assert np.all(np.diff(row) > 0)
         errors.append(row)
@@ -238,6 +239,26 @@ def test_walls_are_read_where_they_rest():
     states = resting(card, get_circuit("crossbar").weights(bench.settings))
     whole = card.definition.evaluate("cosine", {**card.values, "z": states})
     np.testing.assert_allclose(bench.cosines, whole, atol=1e-6)
+
+
+def test_voltage_that_frees_a_wall():
+    """Where the field-like torque of the current density at the wall is the depinning field of the listed sites."""
+    card = load_card("chanthbouala_2011")
+    v = card.values
+    per_density = v["fl_ratio"] * HBAR * v["polarisation"] / (2 * ELECTRON_CHARGE * MU_0 * v["ms"] * v["thickness"])
+
+    def field(volts):
+        shape = 1 - v["tmr"] / 2 / (1 + v["tmr"] + (volts / v["v_h"]) ** 2)  # layers at a right angle
+        return per_density * volts * shape / (v["r_p"] * v["length"] * v["width"])
+
+    found = freeing_voltage(card)
+    assert field(found) == pytest.approx(v["h_site_1"], rel=0.01)
+    # Half of it does not free a wall that rests, although it overshoots.
+    states = np.zeros(2)
+    assert motion(card, 1.05 * found * np.array([1, -1]), 10e-9, states) > 0.4
+    assert motion(card, found / 2 * np.array([1, -1]), 10e-9, states) < 0.1
+    with pytest.raises(CircuitError, match="no voltage up to 20 V"):
+        freeing_voltage(card.replace("deep", h_site_2=1e6))
 
 
 def test_reads_that_would_move_the_state_are_refused():
