@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compact.errors import SimulatorNotFound, SpinbricksError, unknown
+from compact.constants import ZERO_CELSIUS
+from compact.errors import CircuitError, SimulatorNotFound, SpinbricksError, TechnologyError, unknown
 from compact.terminal import WrongUse
 
 if TYPE_CHECKING:
     from compact.circuits import Circuit
     from compact.parameters import ParameterSet
+    from compact.technology import Technology
 
 __all__ = [
+    "buildable",
     "card",
     "card_file",
     "card_for",
     "card_name",
+    "celsius",
     "data_file",
     "each_file",
     "each_text",
@@ -166,6 +170,25 @@ def card_for(circuit: Circuit, text: str | None) -> ParameterSet:
     with wrong_use():
         circuit.check_card(loaded)
     return loaded
+
+
+def buildable(circuit: Circuit, card: ParameterSet, technology: Technology | str, values: Mapping[str, Any]) -> None:
+    """Refuse settings with which a circuit cannot be built though it can be without them."""
+    try:
+        circuit.build(card, technology, **values)
+    except (CircuitError, TechnologyError) as error:
+        if not values:
+            raise
+        circuit.build(card, technology)  # an error of the card itself is not one of the settings
+        raise WrongUse(str(error)) from None
+
+
+def celsius(text: str, option: str = "--temperature") -> float:
+    """A temperature [degC] above absolute zero."""
+    value = number(option, text, "degC")
+    if value <= -ZERO_CELSIUS:
+        raise WrongUse(f"{option}: {text} degC is below absolute zero")
+    return value
 
 
 def settings(circuit: Circuit, given: Sequence[str]) -> dict[str, Any]:

@@ -235,9 +235,12 @@ def emit(
 ) -> None:
     """Write a card as Verilog-A and ngspice library."""
     from compact.emit import write
+    from compact.switch import SWITCHABLE
 
     terminal = Terminal(as_json)
     loaded = asked.card(card)
+    if target is Target.switch and loaded.model not in SWITCHABLE:
+        raise WrongUse(f"--target switch: model {loaded.model} has no such form; {', '.join(SWITCHABLE)} has")
     folder = asked.folder(out or Path())
     with terminal.step(f"writing {loaded.name}"), asked.writing(folder):
         paths = write(loaded, target.value, folder)
@@ -282,10 +285,11 @@ def simulate(
 
     asked.one_of("circuit", circuit, CIRCUITS)
     values = asked.settings(CIRCUITS[circuit], settings or [])
-    degrees, limit = asked.number("--temperature", temperature, "degC"), asked.time_limit(timeout)
+    degrees, limit = asked.celsius(temperature), asked.time_limit(timeout)
     loaded = asked.card_for(CIRCUITS[circuit], card)
     transistors = get_technology(asked.technology(technology))
     asked.one_of(f"corner of technology '{transistors.name}'", corner, transistors.corners)
+    asked.buildable(CIRCUITS[circuit], loaded, transistors, values)
     with terminal.step("looking for simulators"):
         names, missing = asked.simulators(simulator.value if simulator else None)
     if out:

@@ -205,7 +205,7 @@ def crossover(
     if plot is not None:
         asked.one_of("plot format", plot.suffix.lower(), FORMATS)
         asked.folder(plot.parent)
-    degrees, limit = asked.number("--temperature", temperature, "degC"), asked.time_limit(timeout)
+    degrees, limit = asked.celsius(temperature), asked.time_limit(timeout)
     transistors = asked.technology(technology)
     loaded = asked.card(card)
     (engine,), _ = asked.simulators(simulator)

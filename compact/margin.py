@@ -268,7 +268,7 @@ def margin(
         "vth": [asked.number("--vth", x, "V") for x in vth.split(",")],
         "resistance": [asked.number("--resistance", x, "1") for x in resistance.split(",")],
         "vdd": [asked.number("--vdd", x, "V") for x in vdd.split(",")] if vdd else [None],
-        "temperature": [asked.number("--temperature", x, "degC") for x in temperature.split(",")],
+        "temperature": [asked.celsius(x) for x in temperature.split(",")],
     }
     limit = asked.time_limit(timeout)
     transistors = asked.technology(technology)

@@ -136,11 +136,13 @@ def _plan(
     asked.one_of("circuit", circuit, CIRCUITS)
     asked.technology(technology)
     loaded = asked.card_for(CIRCUITS[circuit], card)
+    values = asked.settings(CIRCUITS[circuit], settings or ())
+    asked.buildable(CIRCUITS[circuit], loaded, technology, values)
     names, _ = asked.simulators(simulator)
     with asked.wrong_use():
         return Plan(
             circuit=circuit, card=loaded, technology=technology, simulator=names[0],
-            settings=asked.settings(CIRCUITS[circuit], settings or ()), limits=_limits(limits),
+            settings=values, limits=_limits(limits),
             probes=tuple(Probe.parse(text) for text in probes or ()), timeout=asked.time_limit(timeout),
             stride=stride, **more,
         )  # fmt: skip

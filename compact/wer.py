@@ -93,7 +93,7 @@ def wer(
     targets = _list("--error", error, "1")
     asked.plot_file(plot)
     loaded = asked.card(card)
-    kelvin = asked.number("--temperature", temperature, "degC") + 273.15 if temperature else None
+    kelvin = asked.celsius(temperature) + 273.15 if temperature else None
     if any(not 0 < t < 1 for t in targets):
         raise WrongUse(f"--error: {error}: rates lie between 0 and 1")
     if as_map and min(len(levels), len(widths)) < 3:

@@ -60,7 +60,7 @@ class Cam(Circuit):
         Setting("word", None, "1", "stored word as a number, first bit least (derived: 0101...)", 0, 2.0**64),
         Setting("any", 0, "1", "bits that match any key, as a number likewise", 0, 2.0**64),
         *(_CELL[name] for name in _FROM_CELL),
-        Setting("v_search", None, "V", "supply of searches (derived: v_sl, or what precharges lines to 1.2 v_h)", 0.1, 20),
+        Setting("v_search", None, "V", "supply of searches (derived: v_sl, or what charges lines to 1.2 v_h)", 0.1, 20),
         Setting("w_n", None, "m", "nMOS of the inverter (derived: three times the narrowest)", 1e-8, 1e-3),
         Setting("w_p", None, "m", "pMOS of latch and inverter (derived: as w_n)", 1e-8, 1e-3),
         Setting("w_latch", None, "m", "nMOS of the latch (derived: w_n times half the length of the word)", 1e-8, 1e-3),

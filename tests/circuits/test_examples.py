@@ -12,9 +12,9 @@ from compact.errors import CircuitError
 from compact.runs import simulate
 
 ELSEWHERE = {
-    "cell_1t1mtj", "pcsa", "array_1t1mtj", "spcsa", "strongarm", "current_sense", "mram", "cam", "nv_adder", "cmos_adder", "lut",
-    "nvff", "power_gate", "fpga_tile", "trng", "pbit", "lif_neuron", "superparamagnetic_neuron", "pattern_network", "wall_logic",
-    "sto_bias_tee", "sto_fm", "sto_lock", "sto_coupled", "sto_pll", "diode_receiver", "envelope_detector",
+    "cell_1t1mtj", "pcsa", "array_1t1mtj", "spcsa", "strongarm", "current_sense", "mram", "cam", "nv_adder", "cmos_adder",
+    "lut", "nvff", "power_gate", "fpga_tile", "trng", "pbit", "lif_neuron", "superparamagnetic_neuron", "wall_logic",
+    "pattern_network", "sto_bias_tee", "sto_fm", "sto_lock", "sto_coupled", "sto_pll", "diode_receiver", "envelope_detector",
 }  # fmt: skip
 """Circuits that tests of their own run, most of them with the same card; here only the slow run takes them."""
 
@@ -79,7 +79,7 @@ def test_barrier_between_notches(name):
 
 
 def test_gate_of_walls_lies_within_what_is_published():
-    """Current densities of 1e11 to 3e12 A/m2; below breakdown when it is reset; the torque is that of the stated angle."""
+    """1e11 to 3e12 A/m2; below breakdown when it is reset; the torque is that of the stated spin-Hall angle."""
     card = load_card("design_wall_gate")
     v, switch = card.values, WallSwitch(card)
     density = switch.depinning() / (v["width"] * 3.9e-9)
