@@ -21,13 +21,13 @@ __all__ = ["BARRIER", "FITTED_AS", "Settled", "decide", "steps_of"]
 FloatArray = NDArray[np.float64]
 
 BARRIER = ("rs", "v_set", "v_reset", "tau_b")
-GIVE_UP = ("g_curv", "roll", "barrier", "log_tau", "v_reset", "v_set", "rs", "tmr")
+GIVE_UP = ("offset", "g_curv", "roll", "barrier", "log_tau", "v_reset", "v_set", "rs", "tmr")
 """What is held, in this order, where the data leave a line of values open."""
 FITTED_AS = {"roll": "v_h", "log_tau": "tau_b", "barrier_0": "barrier"}
 """Parameter of the model behind what is fitted."""
 SEEN = 3.0
 """Standard errors from which on a curvature counts as seen."""
-ALONE = 1
+ALONE = 2
 """Place in `GIVE_UP` of the last one whose absence says nothing about the others."""
 OUTSIDE = 1.2
 """State of the barrier, at most 1, that noise may still feign."""
@@ -57,8 +57,16 @@ class Settled:
 
 def steps_of(point: Mapping[str, float], names: Sequence[str], top: float) -> dict[str, float]:
     """Steps of derivatives: a small part of each value, or of what matters."""
-    least = {"roll": 1 / top**2, "g_curv": 1 / top**2, "log_tau": 1.0, "tmr": 0.1, "rs": 0.01}
-    return {n: 1e-4 * max(abs(point[n]), least.get(n, 1.0 if n.startswith("barrier") else 0.0)) for n in names}
+    least = {
+        "roll": 1 / top**2,
+        "g_curv": 1 / top**2,
+        "log_tau": 1.0,
+        "tmr": 0.1,
+        "rs": 0.01,
+        "barrier": 1.0,
+        "offset": 1.0,
+    }
+    return {n: 1e-4 * max(abs(point[n]), least.get(n, least.get(n.split("_")[0], 0.0))) for n in names}
 
 
 def _covariance(problem: BarrierProblem, result: Any) -> FloatArray:
@@ -84,6 +92,8 @@ def _covariance(problem: BarrierProblem, result: Any) -> FloatArray:
 
 def _reason(problem: BarrierProblem, name: str, value: float, error: float) -> str:
     """Why a parameter is not determined, empty where it is."""
+    if name.startswith("offset"):
+        return "" if abs(value) > SEEN * error else "no offset"
     if name in ("roll", "g_curv"):
         return "" if value > SEEN * error else f"not told from none: {value:.2g} ± {error:.1g} 1/V^2"
     if error < (VAGUE if name == "log_tau" or name.startswith("barrier") else VAGUE * abs(value)):
@@ -114,6 +124,8 @@ def _costs(result: Any, other: Any) -> float:
 def _known(problem: BarrierProblem, name: str) -> float:
     """What is known of a parameter of the fit."""
     fixed = problem.fixed
+    if name.startswith("offset"):
+        return 0.0
     if name == "roll":
         return float(1 / fixed["v_h"] ** 2)
     if name == "log_tau":

@@ -329,7 +329,12 @@ def _collect(
     values = problem.values(point)
     currents, errors, seen = _switching(settled)
     values.update(currents)
-    sure = [n for n in names if n not in settled.tied]
+    sure = [n for n in names if n not in settled.tied and not n.startswith("offset")]
+    for j, loop in enumerate(given):
+        if (key := f"offset_{j}") in names:
+            about = f"offset of the measured current in {loop.source}"
+            height = problem.heights[j]
+            seen[key] = Quantity(polarity * point[key] * height, settled.error(key) * height, "A", about)
     stderr = {n: settled.error(n) for n in sure if not n.startswith("barrier_") and n not in FITTED_AS}
     if "roll" in sure:
         stderr["v_h"] = 0.5 * values["v_h"] ** 3 * settled.error("roll")
@@ -365,7 +370,7 @@ def _collect(
         correlations=correlations,
         provenance=origin(given, "slow loops of voltage and current, barrier integrated", quality, citation),
         derived=seen,
-        undetermined={n: why for n, why in reasons.items() if n not in stderr},
+        undetermined={n: why for n, why in reasons.items() if n in base.values and n not in stderr},
         notes=tuple(_notes(settled, given, polarity, stderr, correlations, values)),
     )
     celsius = problem.fixed["temperature"] - ZERO_CELSIUS

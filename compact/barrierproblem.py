@@ -77,7 +77,8 @@ class BarrierProblem:
         self.cosines = tuple(0.99 * s for s in self.states)
         self.turns = self._turns()
         self.used = tuple(self._usable(k) for k in range(len(self.loops)))
-        self.scales = [float(np.ptp(x.response)) for x in self.loops]
+        self.heights = [float(np.ptp(x.response)) for x in self.loops]
+        self.scales = list(self.heights)
         self.top = max(float(np.abs(x.volts).max()) for x in self.loops)
 
     def _turns(self) -> tuple[Turn, ...]:
@@ -119,8 +120,9 @@ class BarrierProblem:
         """Responses of all loops, and states of the barrier."""
         values = self.values(p)
         memory = self.memory(p, values)
-        rows = zip(self.loops, self.cosines, memory, strict=True)
-        return [response(self.model, values, loop, z, w) for loop, z, w in rows], memory
+        rows = enumerate(zip(self.loops, self.cosines, memory, strict=True))
+        offset = [p.get(f"offset_{j}", 0.0) * height for j, height in enumerate(self.heights)]
+        return [response(self.model, values, loop, z, w) + offset[j] for j, (loop, z, w) in rows], memory
 
     def residual(self, p: Mapping[str, float]) -> FloatArray:
         """What is left of the fitted points, over the scale of each loop."""
@@ -215,6 +217,9 @@ def start_parameters(problem: BarrierProblem, guess: Guess) -> lmfit.Parameters:
     if many or alone < 0:
         params.add("roll", 1 / top**2, min=NO_ROLL, max=1e4)
     params.add("g_curv", 0.02 / top**2, min=base["g_slope"] ** 2 / 3.9, max=1e3)
+    for j, loop in enumerate(problem.loops):
+        if loop.quantity == "current":
+            params.add(f"offset_{j}", 0.0)
     if guess.moves:
         params.add("rs", guess.values["rs"], min=0.0, max=10.0)
         for name in ("v_set", "v_reset"):

@@ -124,6 +124,17 @@ def test_reversed_leads() -> None:
     assert fit.curves[0].rms < 0.002
 
 
+def test_offset_of_the_instrument() -> None:
+    """An offset of twice the noise is told, and does not spoil the rest; without one, none is claimed."""
+    truth, loop = made({})
+    assert not any(n.startswith("offset") for n in fit_barrier(loop).card.derived)
+    shift = 2 * 0.004 * opening(truth, loop.volts)
+    card = fit_barrier(dataclasses.replace(loop, response=loop.response + shift)).card
+    assert set(FREE) <= set(card.stderr) and inside(truth, card)
+    offset = card.derived["offset_0"]
+    assert abs(offset.value - shift) < 4 * (offset.stderr or 0.0) and not any("offset" in n for n in card.undetermined)
+
+
 def test_two_sweep_rates_tell_thresholds_and_time_constant_apart() -> None:
     truth, loop = made({})
     _, slow = made({}, seed=1, rate=0.05)
