@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from compact.errors import DataError
-from compact.fieldloop import FieldFlip, FieldShape, sweeps
+from compact.fieldloop import FieldShape, sweeps
+from compact.loops import Flip
 
 __all__ = ["Estimate", "LoopOfField", "fit_closed", "fit_open"]
 
@@ -86,7 +87,7 @@ def fit_open(shape: FieldShape) -> LoopOfField:
     for name in ("slope_p", "slope_ap", "drift"):
         params.add(name, value=0.0)
     used = np.ones(len(u), dtype=bool)
-    abrupt: dict[bool, list[FieldFlip]] = {}
+    abrupt: dict[bool, list[Flip]] = {}
     step = float(np.median(np.abs(np.diff(field))))
     for way, name in ((True, "ap2p"), (False, "p2ap")):
         flips = [f for f in shape.flips if f.to_parallel == way]

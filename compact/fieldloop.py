@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from compact.constants import MU_0
 from compact.errors import DataError, ParameterError
+from compact.loops import Flip
 from compact.roles import Role, RoleTable, read_roles
 from compact.units import parse_quantity, parse_unit
 
 __all__ = [
     "FIELD_UNITS",
     "ROLES",
-    "FieldFlip",
     "FieldLoop",
     "FieldShape",
     "analyse_field_loop",
@@ -250,31 +250,6 @@ def _resistance(table: RoleTable) -> tuple[FloatArray, float | None]:
 
 
 @dataclass(frozen=True)
-class FieldFlip:
-    """One change of state.
-
-    Parameters
-    ----------
-    index : int
-        First point in the new state.
-    to_parallel : bool
-        Whether the new state is the parallel one.
-    low, high : float
-        Field in the convention of the model before and after [A/m]: the state changed between them.
-    """
-
-    index: int
-    to_parallel: bool
-    low: float
-    high: float
-
-    @property
-    def middle(self) -> float:
-        """Centre of the interval [A/m]."""
-        return (self.low + self.high) / 2
-
-
-@dataclass(frozen=True)
 class FieldShape:
     """A loop reduced to field and resistance in the convention of the models, with its structure.
 
@@ -290,7 +265,7 @@ class FieldShape:
         -1 where the sign of the measured field was reversed.
     state : ndarray, shape (n,)
         Nearest state, 1 parallel, -1 antiparallel; of an open loop only.
-    flips : tuple of FieldFlip
+    flips : tuple of Flip
         Changes of state in the order of measurement.
     gradual : dict of bool to bool
         By direction, True towards parallel: whether the state changes over several points.
@@ -305,7 +280,7 @@ class FieldShape:
     field: FloatArray
     polarity: Literal[1, -1]
     state: FloatArray
-    flips: tuple[FieldFlip, ...]
+    flips: tuple[Flip, ...]
     gradual: dict[bool, bool]
     noise: float
     levels: tuple[float, float]
@@ -468,7 +443,7 @@ def _easy(
         last = _between(level, k, 1, state[k], 4 * noise / (levels[1] - levels[0]))
         within[to_parallel].append(last - first - 1)
         before, after = float(field[k - 1]), float(field[k])
-        flips.append(FieldFlip(k, to_parallel, min(before, after), max(before, after)))
+        flips.append(Flip(k, to_parallel, min(before, after), max(before, after)))
     gradual = {way: float(np.median(counts)) >= 3 for way, counts in within.items()}
     return FieldShape(loop, "easy", field, polarity, state, tuple(flips), gradual, noise, levels)
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from compact.constants import MU_0
 from compact.fieldfit import LoopOfField
 from compact.fieldloop import sweeps
-from compact.plotting import DOWN, FIT, MUTED, UP, save_figure
+from compact.plotting import DOWN, FIT, MUTED, UP, over_residuals, save_figure
 from compact.units import si_scale
 
 if TYPE_CHECKING:
@@ -46,9 +46,7 @@ def plot_field_loops(result: FieldFit, path: str | Path) -> Path:
     figure = Figure(figsize=(5.0 * columns + 1.0, 4.8 * rows), dpi=130, layout="constrained")
     grid = figure.add_gridspec(rows, columns)
     for k, fit in enumerate(result.fits):
-        cell = grid[k // columns, k % columns].subgridspec(2, 1, height_ratios=(3.2, 1), hspace=0.05)
-        upper: Any = figure.add_subplot(cell[0])
-        lower: Any = figure.add_subplot(cell[1], sharex=upper)
+        upper, lower = over_residuals(figure, grid[k // columns, k % columns])
         _draw(upper, lower, fit)
         if k == 0:
             handles = upper.get_legend_handles_labels()

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from compact.models import get_model
 from compact.models.multidomain import CLASSES, DIRECTIONS
-from compact.plotting import DOWN, FIT, UP, polish, save_figure
+from compact.plotting import DOWN, FIT, UP, over_residuals, polish, save_figure
 from compact.units import format_si, si_scale
 
 if TYPE_CHECKING:
@@ -33,9 +33,7 @@ def _residuals(axes: Any, x: Any, left: Any, colours: Any, rms: float, of: str) 
 
 
 def _draw_loop(figure: Figure, cell: Any, loop: GradualLoop, word: str) -> Any:
-    grid = cell.subgridspec(2, 1, height_ratios=(3.2, 1), hspace=0.05)
-    upper = figure.add_subplot(grid[0])
-    lower = figure.add_subplot(grid[1], sharex=upper)
+    upper, lower = over_residuals(figure, cell)
     shape = loop.shape
     drive = shape.polarity * shape.drive
     unit = "V" if shape.loop.drive_role == "voltage" else "A"

@@ -34,7 +34,8 @@ class Flip:
     to_parallel : bool
         Whether the new state is the parallel one.
     low, high : float
-        Drive magnitudes before and after [A or V]: the state changed between them.
+        Drive before and after: the state changed between them. Of a loop against voltage or current its magnitude
+        [V or A]; of one against field the field in the convention of the model [A/m].
     """
 
     index: int
@@ -44,7 +45,7 @@ class Flip:
 
     @property
     def middle(self) -> float:
-        """Centre of the interval [A or V]."""
+        """Centre of the interval [V, A or A/m]."""
         return (self.low + self.high) / 2
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 
 from compact.errors import DataError, SpinbricksError, unknown
 from compact.files import staged
@@ -16,7 +17,7 @@ from compact.units import format_si, si_scale
 if TYPE_CHECKING:
     from compact.fitting import FitResult
 
-__all__ = ["COLOURS", "FORMATS", "plot_fit", "polish", "save_figure"]
+__all__ = ["COLOURS", "FORMATS", "over_residuals", "plot_fit", "polish", "save_figure"]
 
 FORMATS = (".png", ".svg", ".pdf")
 UP, DOWN, FIT, MUTED = "#0072B2", "#D55E00", "#222222", "#8a8a8a"
@@ -60,6 +61,13 @@ def polish(axes: Any, size: float = 8) -> None:
     axes.tick_params(labelsize=size)
 
 
+def over_residuals(figure: Figure, cell: SubplotSpec) -> tuple[Any, Any]:
+    """Axes of a curve, and below them those of its residuals over the same abscissa, in one cell of a grid."""
+    grid = cell.subgridspec(2, 1, height_ratios=(3.2, 1), hspace=0.05)
+    upper = figure.add_subplot(grid[0])
+    return upper, figure.add_subplot(grid[1], sharex=upper)
+
+
 def plot_fit(result: FitResult, path: str | Path) -> Path:
     """Draw a fit.
 
@@ -90,9 +98,7 @@ def plot_fit(result: FitResult, path: str | Path) -> Path:
     )
     grid = figure.add_gridspec(rows, columns)
     for k, fit in enumerate(result.fits):
-        cell = grid[k // columns, k % columns].subgridspec(2, 1, height_ratios=(3.2, 1), hspace=0.05)
-        upper = figure.add_subplot(cell[0])
-        lower = figure.add_subplot(cell[1], sharex=upper)
+        upper, lower = over_residuals(figure, grid[k // columns, k % columns])
         _draw_loop(upper, lower, fit)
         if k == 0:
             figure.legend(
