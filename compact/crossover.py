@@ -194,6 +194,7 @@ def crossover(
     Energy per operation of a non-volatile full adder and of a CMOS one against how often the stored operand changes,
     and where the crossover lies for given idle times, in which the non-volatile one is switched off.
     """
+    from compact.circuits import CIRCUITS
     from compact.plotting import FORMATS
     from compact.units import format_si
 
@@ -207,7 +208,7 @@ def crossover(
         asked.folder(plot.parent)
     degrees, limit = asked.celsius(temperature), asked.time_limit(timeout)
     transistors = asked.technology(technology)
-    loaded = asked.card(card)
+    loaded = asked.card_for(CIRCUITS["nv_adder"], card)
     (engine,), _ = asked.simulators(simulator)
     with terminal.step(f"two adders in {transistors} on {engine}"):
         result, _, _ = compare(loaded, transistors, engine, temperature=degrees, timeout=limit)

@@ -272,7 +272,7 @@ def margin(
     }
     limit = asked.time_limit(timeout)
     transistors = asked.technology(technology)
-    loaded = asked.card(card)
+    loaded = asked.card_for(CIRCUITS[names[0]], card)
     (engine,), _ = asked.simulators(simulator)
     found: list[Margin] = []
     for name in names:

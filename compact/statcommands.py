@@ -132,12 +132,17 @@ def _plan(
 ) -> Plan:  # fmt: skip
     from compact.circuits import CIRCUITS
     from compact.montecarlo import Plan, Probe
+    from compact.technology import get_technology
 
     asked.one_of("circuit", circuit, CIRCUITS)
     asked.technology(technology)
     loaded = asked.card_for(CIRCUITS[circuit], card)
     values = asked.settings(CIRCUITS[circuit], settings or ())
     asked.buildable(CIRCUITS[circuit], loaded, technology, values)
+    if "corner" in more:
+        known = get_technology(technology).corners
+        asked.one_of(f"corner of technology '{technology}'", str(more["corner"]), known)
+    asked.celsius(str(more.get("temperature", 27.0)))
     names, _ = asked.simulators(simulator)
     with asked.wrong_use():
         return Plan(
@@ -193,6 +198,7 @@ def corners(
     """
     terminal = Terminal(as_json)
     with terminal.step("starting"):
+        from compact.circuits import CIRCUITS
         from compact.statplot import plot_corners
         from compact.sweep import corner_table, corners_of
         from compact.technology import get_technology
@@ -208,6 +214,8 @@ def corners(
             chosen, [c.strip() for c in mtj.split(",") if c.strip()],
             _list("--temperatures", temperatures, "1"), _list("--supplies", supplies, "1"),
         )  # fmt: skip
+    if any(point.supply != 1 for point in points):
+        asked.one_of(f"setting of circuit '{circuit}'", supply, [s.name for s in CIRCUITS[circuit].settings])
     if out is not None:
         asked.folder(out.parent)
     with _progress(terminal, f"{len(points)} corners of {circuit}") as show:

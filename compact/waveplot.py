@@ -23,7 +23,7 @@ __all__ = ["plot_overview", "plot_waveforms"]
 
 STYLES = ("-", (0, (4, 3)), (0, (1, 2)))
 """Line of each simulator in turn."""
-LABELS = {"node": ("voltage", "V"), "current": ("current", "A"), "state": ("state z", "")}
+VOLTAGE, CURRENT, Z = ("voltage", "V"), ("current", "A"), ("state z", "1")
 
 # Rows of signals of each column by circuit; circuits that are not here get one column by kind of signal.
 LAYOUTS: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
@@ -40,25 +40,35 @@ LAYOUTS: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
 }
 
 
-def _kind(name: str) -> str:
-    return "current" if name.startswith("i(") else "state" if re.search(r"\.z$", name) else "node"
+def _quantity(name: str, bench: Testbench) -> tuple[str, str]:
+    """What a signal is and its unit: a current, a state of a device as its model declares it, else a voltage."""
+    if name.startswith("i("):
+        return CURRENT
+    path, _, last = name.rpartition(".")
+    for device in bench.netlist.devices.values() if path else ():
+        card = getattr(device, "card", None)
+        for state in card.definition.states if card is not None else ():
+            if state.name == last:
+                return Z if last == "z" else ("state", state.unit)
+    return Z if path and last == "z" else VOLTAGE
 
 
 def _layout(circuit: Circuit, bench: Testbench) -> dict[str, tuple[tuple[str, ...], ...]]:
     if known := LAYOUTS.get(circuit.name) or circuit.layout(bench):
         return known
-    saved = bench.save
-    kinds = {kind: tuple(name for name in saved if _kind(name) == kind)[:8] for kind in LABELS}
-    return {"": tuple(names for names in kinds.values() if names)}
+    rows: dict[tuple[str, str], list[str]] = {VOLTAGE: [], CURRENT: [], Z: []}
+    for name in bench.save:
+        rows.setdefault(_quantity(name, bench), []).append(name)
+    return {"": tuple(tuple(names[:8]) for names in rows.values() if names)}
 
 
 def _draw(axes: Any, runs: Sequence[Run], names: Sequence[str], t_scale: float) -> None:
     """One row of signals; the first run has the colours' names, all have the same colours."""
-    kind = _kind(names[0])
+    quantity = _quantity(names[0], runs[0].bench)
     present = [name for name in names if name in runs[0].waveforms]
-    what, unit = LABELS[kind]
+    what, unit = quantity
     largest = max((float(np.abs(runs[0].waveforms[name]).max()) for name in present), default=1.0)
-    scale, label = (1.0, unit) if kind != "current" else si_scale(largest, unit)
+    scale, label = (1.0, unit.replace("1", "")) if quantity in (VOLTAGE, Z) else si_scale(largest, unit)
     for k, run in enumerate(runs):
         for colour, name in zip(COLOURS * 2, present, strict=False):
             axes.plot(
@@ -72,7 +82,7 @@ def _draw(axes: Any, runs: Sequence[Run], names: Sequence[str], t_scale: float) 
     axes.set_ylabel(f"{what} ({label})" if label else what, fontsize=8)
     polish(axes)
     axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.4)
-    if kind == "state":
+    if quantity == Z:
         axes.set_ylim(-1.15, 1.15)
         axes.set_yticks([-1, 0, 1], ["AP", "0", "P"])
 

@@ -138,7 +138,7 @@ class NvAdder(Adder):
             raise CircuitError(
                 f"card '{junction.card.name}' cannot be written in series in {technology.name}: {current * 1e6:.3g} uA "
                 f"through both junctions need {s['v_write']:.3g} V, and access transistors with {s['v_wen']:g} V at "
-                "their gates pass too little; junctions that switch at less voltage do, or a technology of higher supply"
+                "their gates pass less; junctions that switch at less voltage do, or a technology of higher supply"
             )
         s = {"t_write": 2 * junction.switching_time(s["overdrive"])} | s
         capacitance = NODE_CAPACITANCE * (2 * s["w_n"] + 3 * s["w_p"] + 6 * s["w_tree"] + s["w_access"]) + s["c_load"]

@@ -12,9 +12,10 @@ from compact.errors import CircuitError
 from compact.runs import simulate
 
 ELSEWHERE = {
-    "cell_1t1mtj", "pcsa", "array_1t1mtj", "spcsa", "strongarm", "current_sense", "mram", "cam", "nv_adder", "cmos_adder",
-    "lut", "nvff", "power_gate", "fpga_tile", "trng", "pbit", "lif_neuron", "superparamagnetic_neuron", "wall_logic",
-    "pattern_network", "sto_bias_tee", "sto_fm", "sto_lock", "sto_coupled", "sto_pll", "diode_receiver", "envelope_detector",
+    "cell_1t1mtj", "pcsa", "array_1t1mtj", "spcsa", "strongarm", "current_sense", "mram", "cam", "nv_adder",
+    "cmos_adder",    "lut", "nvff", "power_gate", "fpga_tile", "trng", "pbit", "lif_neuron", "superparamagnetic_neuron",
+    "wall_logic", "pattern_network", "sto_bias_tee", "sto_fm", "sto_lock", "sto_coupled", "sto_pll", "diode_receiver",
+    "envelope_detector",
 }  # fmt: skip
 """Circuits that tests of their own run, most of them with the same card; here only the slow run takes them."""
 
