@@ -12,8 +12,9 @@ from pathlib import Path
 
 import compact
 from compact.constants import ZERO_CELSIUS
+from compact.declarations import TEMPERATURE, TIME, TRACK_PARAMETER
 from compact.errors import EmitError, unknown
-from compact.model import ROOM, TEMPERATURE, TIME, TRACK_PARAMETER, Model
+from compact.model import ROOM, Model
 from compact.parameters import CORNERS, Parameter, ParameterSet, check_identifier, write_atomic
 from compact.printers import VerilogAPrinter, number
 from compact.subcircuit import (

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from compact.declarations import AUTOMATIC
 from compact.errors import DataError
-from compact.model import AUTOMATIC, Model
+from compact.model import Model
 from compact.parameters import ParameterSet, Provenance
 from compact.units import format_si
 

@@ -11,7 +11,7 @@ from sympy.printing.codeprinter import CodePrinter
 from sympy.printing.precedence import PRECEDENCE, precedence
 
 from compact.errors import EmitError
-from compact.model import Remainder, SmoothPositive
+from compact.symbolic import Remainder, SmoothPositive
 
 __all__ = ["NgspicePrinter", "TargetPrinter", "VerilogAPrinter", "number"]
 

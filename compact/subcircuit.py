@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import sympy as sp
 
 from compact.constants import ZERO_CELSIUS
-from compact.model import NOISE_PARAMETER, RANDOM_PARAMETERS, TEMPERATURE, TIME, TRACK_PARAMETER, Model
+from compact.declarations import NOISE_PARAMETER, RANDOM_PARAMETERS, TEMPERATURE, TIME, TRACK_PARAMETER
+from compact.model import Model
 from compact.parameters import Parameter
 from compact.printers import NgspicePrinter, number
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 if TYPE_CHECKING:
-    from compact.model import Symbols
+    from compact.declarations import Symbols
 
 __all__ = ["Remainder", "SmoothPositive", "in_steps", "normal_number", "smooth_positive", "uniform_number"]
 
