@@ -149,7 +149,8 @@ class PulsedJunction:
         """States of the classes for a mean cosine, as the model's initial state has them; shape (classes,)."""
         model = get_model("multidomain")
         names = tuple(f"static_{s}" for s in STATES)
-        return np.array(model.evaluate(names, {**self._values, "state": cosine}))  # type: ignore[attr-defined]
+        still = {**dict.fromkeys(STATES, 0.0), "v_fl_rl": 0.0}
+        return np.array(model.evaluate(names, {**self._values, **still, "state": cosine}))  # type: ignore[attr-defined]
 
     def after(self, drive: ArrayLike, width: ArrayLike, start: float | FloatArray = -1.0) -> FloatArray:
         """States of the classes after each of a series of pulses.

@@ -11,7 +11,8 @@ as in a Preisach model whose elements relax: the state never leaves its two bran
 the more the longer and the more numerous they are, and retention follows delta. The current that acts on a domain is
 that through itself: what the whole junction would carry, were all of it in the state that the domain is in. Hard
 domains are hard both ways. Switching is smooth, by thermal rounding, where delta width is less than the number of
-classes; beyond that, and at the very ends of a loop, the classes show as steps.
+classes; beyond that, and at the very ends of a loop, the classes show as steps. A DC sweep has no time of its own: in
+it a class turns over, as a whole, at the point whose time `t_point` is one dose.
 
 Relaxing elements: Y. Estrin et al., J. Phys.: Condens. Matter 1, 4845 (1989); rates: W. F. Brown, Phys. Rev. 130, 1677
 (1963), b = 2; many-domain synapses: S. Lequeux et al., Sci. Rep. 6, 31510 (2016).
@@ -40,6 +41,8 @@ RANKS = tuple(NormalDist().inv_cdf((k + 0.5) / CLASSES) for k in range(CLASSES))
 """Quantiles of the normal distribution at the centres of the classes."""
 EASIEST = 0.05
 """Least switching current over the median."""
+STEEP, FIRST = 1e3, 0.01
+"""In DC sweeps, the weight of a class's own state, and of the initial one in it."""
 EDGE = 1e-9
 """What remains of the barrier's factor beyond the critical current, so that its logarithm exists."""
 SETTLE = math.exp(10)
@@ -97,6 +100,7 @@ class Multidomain(Model):
         *AREA,
         Parameter("state", 1.0, "1", "initial mean cosine: 1 parallel, -1 antiparallel; in between the easiest "
                   "domains are parallel", -1, 1, "instance"),
+        Parameter("t_point", 1e-3, "s", "time that a DC sweep stays at each of its points", 1e-12, 1e6, "instance"),
     )  # fmt: skip
     states = tuple(State(f"z{k}", "1", f"mean cosine of the domains of class {k}", "settle") for k in range(CLASSES))
 
@@ -153,6 +157,11 @@ class Multidomain(Model):
             yield Rate(f"z{k}", getattr(q, f"ap{k}") * up - getattr(q, f"p{k}") * down)
             # The classes below the initial parallel fraction are parallel; |x + 1| - |x - 1| cuts off at +-1.
             place = CLASSES * (1 + q.state) - 2 * k - 1
-            yield Static(f"z{k}", (sp.Abs(place + 1) - sp.Abs(place - 1)) / 2)
+            begin = (sp.Abs(place + 1) - sp.Abs(place - 1)) / 2
+            # In DC sweeps a class stays as it is until the dose of a point reaches one, which turns it over; its own
+            # value, far beyond +-1, is what makes it stay, and a trace of the initial state tells the first point.
+            push = STEEP * (z[k] + FIRST * begin + q.t_point * up - q.t_point * down)
+            held = push / sp.sqrt(1 + push * push)
+            yield Static(f"z{k}", (1 - q.track) * begin + q.track * held)
 
         yield Output("parallel_fraction", (1 + q.cosine) / 2, "1", "fraction of the area that is parallel")

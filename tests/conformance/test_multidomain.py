@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compact.analysis import Op, Tran
+from compact.analysis import Dc, Op, Tran
 from compact.cards import load_card
 from compact.checks import parity
 from compact.emit import emit_veriloga
@@ -219,6 +219,27 @@ def test_major_loop_forgets_minor_ones(simulator: Simulator) -> None:
     regained = volts[int(np.argmax(ahead < 0.01))]
     assert np.all(ahead[volts >= regained] < 0.01) and regained < 1.25 * turn
     assert straight[volts >= regained][0] < 0.95  # before the branch ends
+
+
+@pytest.mark.parametrize("t_point", [1e-3, 1.0])
+def test_dc_sweep_shows_the_loop(t_point: float, simulator: Simulator) -> None:
+    """Each class turns over where the time per point is one dose, both ways; and stays as it is elsewhere."""
+    netlist = Netlist("loop")
+    netlist.use(CARD)
+    netlist.add_text(f"Vin in 0 dc 0\nXm in 0 multidomain state=-1 t_point={t_point!r}")
+    waves = simulator.run(netlist, Dc("vin", -0.4, 0.4, 0.008, back=True), save=["i(vin)", *STATES])
+    volts, z = waves.axis, np.array([waves[s] for s in STATES])
+    np.testing.assert_allclose(np.abs(z), 1, atol=2e-3)  # rounded at the very point where a class turns over
+    up = np.arange(len(volts)) <= int(np.argmax(volts))
+    for way, part, sign in (("ap2p", up, 1), ("p2ap", ~up, -1)):
+        point = {**CARD.values, "v_fl_rl": volts[part], "temperature": 300.15}
+        for k in range(CLASSES):
+            dose = CARD.definition.evaluate(f"rate{k}_{way}", point) * t_point
+            turned = np.where(np.arange(len(dose)) < int(np.argmax(dose > 1)), -sign, sign)
+            clear = np.abs(np.log(dose)) > 0.05
+            assert np.all((z[k][part] * turned > 0)[clear])
+    point = {**CARD.values, "v_fl_rl": volts, "temperature": 300.15, **{f"z{k}": z[k] for k in range(CLASSES)}}
+    np.testing.assert_allclose(-waves["i(vin)"], CARD.definition.evaluate("i", point), rtol=2e-4, atol=1e-9)
 
 
 @pytest.mark.parametrize("count", [400, pytest.param(10_000, marks=pytest.mark.slow)])
