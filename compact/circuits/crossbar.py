@@ -40,6 +40,8 @@ ACCESS_SHARE = 0.05
 """Resistance of an access transistor that is on, and of the limit of a selector, over that of a parallel junction."""
 STILL = 0.01
 """Largest motion of a junction's state at which it counts as held."""
+SHOWN = 6
+"""Most rows and columns in a plot."""
 SETTLED = 0.6
 """Part of a read after which currents are averaged."""
 
@@ -283,6 +285,12 @@ class Crossbar(Circuit):
             across = cell_voltages(gated, volts, shape, s["r_wire"], s["r_driver"], s["r_sense"])[0]
             found.append(gated(across).sum(axis=0))
         return np.array(found)
+
+    def layout(self, bench: Testbench) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """Inputs, currents of the columns, currents of the row drivers; the first few of each."""
+        counts = {"in{}": "rows", "i(vs{})": "columns", "i(vr{})": "rows"}
+        shown = [(name, range(min(int(bench.settings[count]), SHOWN))) for name, count in counts.items()]
+        return {"": tuple(tuple(name.format(k) for k in which) for name, which in shown)}
 
     def errors(self, currents: FloatArray, bench: Testbench) -> tuple[float, FloatArray]:
         """Gain of all columns, and what is left of each current beside it, over full scale; shape (reads, columns).
