@@ -171,7 +171,7 @@ class TestNames:
     def test_command_and_option(self, capsys, tmp_path: Path) -> None:
         refused(capsys, tmp_path, WRONG, "plot", "plot")
         refused(capsys, tmp_path, WRONG, "--nothing", "doctor", "--nothing")
-        refused(capsys, tmp_path, WRONG, "card", "simulate", "pcsa")
+        refused(capsys, tmp_path, WRONG, "card", "corners", "pcsa")
 
 
 def _evil(**changes: object) -> str:

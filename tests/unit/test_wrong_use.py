@@ -85,3 +85,12 @@ def test_readme_names_the_examples():
 def test_signals_are_what_their_model_declares(circuit, signal, quantity):
     bench = get_circuit(circuit).build(load_card(get_circuit(circuit).example), "generic")
     assert _quantity(signal, bench) == quantity
+
+
+def test_report_with_a_failed_measure_is_written_and_fails(vacask, capsys, tmp_path):
+    """As `simulate` and `qa` do: the rate of a neuron with this card is 9 % off, of which 5 % are allowed."""
+    page = tmp_path / "page.html"
+    told = ["--section", "circuits", "--circuit", "lif_neuron", "-s", "vacask", "-o", str(page)]
+    assert run(["report", "rehm_2023", *told]) == 1
+    assert page.stat().st_size > 10_000 and "misfit" in page.read_text(encoding="utf-8")
+    assert capsys.readouterr().err == ""
