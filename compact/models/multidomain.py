@@ -12,7 +12,9 @@ the more the longer and the more numerous they are, and retention follows delta.
 that through itself: what the whole junction would carry, were all of it in the state that the domain is in. Hard
 domains are hard both ways. Switching is smooth, by thermal rounding, where delta width is less than the number of
 classes; beyond that, and at the very ends of a loop, the classes show as steps. A DC sweep has no time of its own: in
-it a class turns over, as a whole, at the point whose time `t_point` is one dose.
+it a class turns over, as a whole, at the point whose time `t_point` is one dose. That is meant for sweeps of the
+voltage: at a given current domains that turn antiparallel drive the others, how many of them turn over at one point
+then depends on the solver, and a slow ramp in a transient is the way.
 
 Relaxing elements: Y. Estrin et al., J. Phys.: Condens. Matter 1, 4845 (1989); rates: W. F. Brown, Phys. Rev. 130, 1677
 (1963), b = 2; many-domain synapses: S. Lequeux et al., Sci. Rep. 6, 31510 (2016).
