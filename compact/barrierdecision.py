@@ -28,7 +28,9 @@ FITTED_AS = {"roll": "v_h", "log_tau": "tau_b", "barrier_0": "barrier"}
 SEEN = 3.0
 """Standard errors from which on a curvature counts as seen."""
 ALONE = 2
-"""Place in `GIVE_UP` of the last one whose absence says nothing about the others."""
+"""Place in `GIVE_UP` of the last one that is none where it is not seen."""
+FLAT = 3e-6
+"""Least singular value of the scaled derivatives: what is flatter is open, but shall not swamp the rest by rounding."""
 OUTSIDE = 1.2
 """State of the barrier, at most 1, that noise may still feign."""
 
@@ -84,7 +86,7 @@ def _covariance(problem: BarrierProblem, result: Any) -> FloatArray:
     dead = size < 1e-12 * size.max()
     scaled = jacobian / np.where(dead, 1.0, size)
     _, singular, vt = np.linalg.svd(scaled[:, ~dead], full_matrices=False)
-    inverse = (vt.T / np.maximum(singular, 1e-9) ** 2) @ vt / np.outer(size[~dead], size[~dead])
+    inverse = (vt.T / np.maximum(singular, FLAT) ** 2) @ vt / np.outer(size[~dead], size[~dead])
     covariance = np.diag(np.where(dead, np.inf, 0.0))
     covariance[np.ix_(~dead, ~dead)] = spread * inverse
     return covariance
@@ -146,9 +148,12 @@ def _order(name: str) -> int:
 
 
 def _give_up(
-    problem: BarrierProblem, result: Any, unsure: Mapping[str, str], undetermined: dict[str, str]
+    problem: BarrierProblem, result: Any, unsure: Mapping[str, str], undetermined: dict[str, str], dead: bool
 ) -> tuple[Any, set[str]]:
-    """Hold one of the parameters that are not determined; the result, and those that are known only with that one."""
+    """Hold a parameter that is not determined at what is known of it; the result, and those that stay open instead.
+
+    These go on being varied, so that the errors of all others hold whatever their values are.
+    """
     first, *others = sorted(unsure, key=_order)
     if _order(first) == len(GIVE_UP):
         raise DataError(f"{problem.loops[0].source}: the data do not determine {' and '.join(unsure)}")
@@ -156,18 +161,31 @@ def _give_up(
         undetermined.update(dict.fromkeys(BARRIER, "no motion of the barrier that could be told from none"))
         return plain, set()
     for name in (first, *others):
-        if _order(name) < len(GIVE_UP) and (trial := _kept(problem, result, name, _known(problem, name))) is not None:
+        if _told(problem, name) and (trial := _kept(problem, result, name, _known(problem, name))) is not None:
             undetermined[FITTED_AS.get(name, name)] = f"{unsure[name]}; taken as known"
             return trial, set()
-    # What is known does not go with the data: what was fitted is one of many solutions.
-    params = result.params.copy()
-    value = float(params[first].value)
-    params[first].set(value=min(max(value, -1.0), 1.0) if first.startswith("barrier") else value, vary=False)
+    if dead:
+        params = result.params.copy()
+        params[first].set(vary=False)
+        undetermined[FITTED_AS.get(first, first)] = f"{unsure[first]}; one value of many"
+        return minimise(problem, params), set()
+    if _order(first) <= ALONE:
+        # A curvature that is not told from none, but does not go with what is known: it stays as it is.
+        undetermined[FITTED_AS.get(first, first)] = f"{unsure[first]}; as fitted"
+        return result, {first}
     undetermined[FITTED_AS.get(first, first)] = f"{unsure[first]}; one value of many"
-    tied = {n for n in others if _order(n) > ALONE}
-    for n in tied:
-        undetermined[FITTED_AS.get(n, n)] = f"known only together with {FITTED_AS.get(first, first)}, which is open"
-    return minimise(problem, params), tied
+    for name in others:
+        undetermined[FITTED_AS.get(name, name)] = f"known only together with {FITTED_AS.get(first, first)}"
+    return result, {first, *others}
+
+
+def _told(problem: BarrierProblem, name: str) -> bool:
+    """Whether something is known of a parameter: a default of the model tells nothing of what the barrier does."""
+    if _order(name) <= ALONE or name == "tmr":
+        return True
+    public = FITTED_AS.get(name, "barrier" if name.startswith("barrier") else name)
+    model = problem.base.definition
+    return public in model.complete({}) and problem.base.values[public] != model.complete({})[public]
 
 
 def decide(problem: BarrierProblem, result: Any) -> Settled:
@@ -180,12 +198,13 @@ def decide(problem: BarrierProblem, result: Any) -> Settled:
         errors = dict(zip(names, np.sqrt(np.diag(covariance)).tolist(), strict=True))
         reasons = {n: _reason(problem, n, point[n], errors[n]) for n in names if n not in tied}
         unsure = {n: why for n, why in reasons.items() if why}
-        # Curvatures first, and what nothing depends on: neither says anything about the others.
-        alone = {n: why for n, why in unsure.items() if _order(n) <= ALONE or not math.isfinite(errors[n])}
         if not unsure:
             break
-        result, more = _give_up(problem, result, alone or unsure, undetermined)
-        tied |= more if not alone else set()
+        # Curvatures first, and what nothing depends on: neither says anything about the others.
+        alone = [n for n in unsure if _order(n) <= ALONE or not math.isfinite(errors[n])][:1]
+        dead = any(not math.isfinite(errors[n]) for n in alone)
+        result, more = _give_up(problem, result, {n: unsure[n] for n in alone or unsure}, undetermined, dead)
+        tied |= more
     outside = [n for n in names if n.startswith("barrier") and abs(point[n]) > 1]
     if outside:
         # Errors are those without the limit: at a limit there is no linear error.

@@ -311,7 +311,8 @@ def _unmoved(settled: Settled, base: ParameterSet, values: dict[str, Any]) -> di
         if not turned[name]:
             way = "parallel" if sign > 0 else "antiparallel"
             above = f", so it is above {format_si(least[name], 'A')}" if name in least else ""
-            reasons[name] = f"the layer does not leave the {way} state {span}{above}"
+            like = "" if name in least or problem.fixed[name] == base.values[name] else "; taken like the other one"
+            reasons[name] = f"the layer does not leave the {way} state {span}{above}{like}"
     return reasons
 
 

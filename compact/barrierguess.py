@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from compact.barrierloop import barrier_map
 from compact.model import Model
@@ -77,7 +78,8 @@ def _jumps(loop: VoltageLoop) -> FloatArray:
     out = (sign * step > 0) & (sign * v[:-1] > 0.02 * top)
     jump = np.zeros(v.size)
     jump[1:][out] = np.abs(i[1:] - i[:-1] * v[1:] / np.where(v[:-1] == 0, 1, v[:-1]))[out]
-    return jump
+    # What the neighbours do as well is the barrier, which takes many points.
+    return np.maximum(jump - median_filter(jump, 7), 0.0)
 
 
 def _places(loop: VoltageLoop, jump: FloatArray) -> tuple[list[float], list[float]]:

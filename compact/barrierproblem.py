@@ -164,10 +164,16 @@ class BarrierProblem:
 
     def settle(self, p: Mapping[str, float]) -> None:
         """Let the layer rest where its critical currents and the bias put it."""
-        for _ in range(2):  # what is not left depends on the other direction, a little
-            self.fixed.update({n: float(np.mean(x)) for n, x in self.currents(p).items()})
-            for n, least in self.least(p).items():
-                self.fixed[n] = max(self.base.values[n], BEYOND * least)
+        default = self.model.complete({})
+        for _ in range(3):  # each direction depends on the other, a little
+            found = {n: float(np.mean(x)) for n, x in self.currents(p).items()}
+            self.fixed.update(found)
+            least = self.least(p)
+            for n in LEFT:
+                if n in least:
+                    self.fixed[n] = max(self.base.values[n], BEYOND * least[n])
+                elif n not in found and found and self.base.values[n] == default[n]:
+                    self.fixed[n] = next(iter(found.values()))  # of which nothing is known: like the other one
         values = self.values(p)
         rows = zip(self.loops, self.memory(p, values), self.states, strict=True)
         self.cosines = tuple(resting(self.model, values, x.volts, w, s) for x, w, s in rows)
