@@ -122,6 +122,8 @@ class PatternNetwork(Circuit):
         s = {"vdd": nmos.vdd, "w_n": 2 * nmos.min_width} | given
         s = {"v_gate": max(nmos.vdd, s["vdd"])} | s
         s = {"w_p": max(s["w_n"], pmos.min_width), "v_write": min(WRITE * freeing_voltage(card), s["vdd"])} | s
+        if not s["v_write"] > 0:
+            raise CircuitError(f"card '{card.name}' pins its wall nowhere: its weights would not last")
         turning = inverter_threshold(nmos, pmos, s)
         s = {"v_read": READ * turning, "w_out": max(4 * s["w_n"], pmos.min_width)} | s
         if s["v_write"] > s["vdd"]:
