@@ -429,6 +429,8 @@ def rare(
     simulator: SimulatorOption = None,
     samples: Annotated[int, typer.Option("--samples", "-n", help="Samples of the estimate, after the search.")] = 1000,
     search: Annotated[int, typer.Option(help="Samples of each step of the search.")] = 400,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File of what was simulated, to go on with.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with such a file that is there.")] = False,
     seed: Seed = 1,
     shared: Shared = None,
     local: Local = None,
@@ -463,8 +465,10 @@ def rare(
     )  # fmt: skip
     _known_measures(plan, measure)
     with _progress(terminal, f"rare failures of {circuit}") as show:
-        found, failed = rare_failure(plan, measure, samples=samples, search=search, jobs=jobs, dask=dask,
-                                     progress=lambda done: show(done, 7 * search + samples, 0))  # fmt: skip
+        found, failed = rare_failure(
+            plan, measure, samples=samples, search=search, jobs=jobs, dask=dask, out=out, resume=resume,
+            progress=lambda done: show(done, 7 * search + samples, 0),
+        )  # fmt: skip
     low, high = found.interval
     terminal.say(f"failure probability {found.probability:.3g} (95 %: {low:.3g} ... {high:.3g})")
     terminal.say(f"{found.sigma:.2f} sigma; most likely failure {found.distance:.2f} standard deviations away")

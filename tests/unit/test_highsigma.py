@@ -190,12 +190,26 @@ def test_rare_failures_of_the_simulated_circuit(ngspice, tmp_path):
     signals = monte_carlo(plan, 100, tmp_path / "s.jsonl", jobs=1).values("signal_0")
     limit = float(signals.mean() - 2.0 * signals.std())
     low, high = Proportion(int((signals < limit).sum()), len(signals), 0.999).interval
-    found, failed = rare_failure(
-        replace(plan, limits={"signal_0": (limit, np.inf)}), ["signal_0"], samples=150, search=60, jobs=1
-    )
+    plan, path = replace(plan, limits={"signal_0": (limit, np.inf)}), tmp_path / "rare.jsonl"
+    about = dict(samples=150, search=60, jobs=1, out=path)
+    found, failed = rare_failure(plan, ["signal_0"], **about)
     assert failed == 0
     assert found.interval[0] < high and found.interval[1] > low
     assert found.distance == pytest.approx(2.0, abs=0.7)
+    # A run that was killed leaves the file like this; it goes on where it was, to the same end.
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    assert len(lines) == 1 + found.evaluations
+    path.write_bytes(b"".join(lines[:-60]) + lines[-60][:9])
+    with pytest.raises(StatisticsError, match="--resume"):
+        rare_failure(plan, ["signal_0"], **about)
+    with pytest.raises(StatisticsError, match="holds another analysis"):
+        rare_failure(replace(plan, seed=3), ["signal_0"], **about, resume=True)
+    counted: list[int] = []
+    again, _ = rare_failure(plan, ["signal_0"], **about, resume=True, progress=counted.append)
+    assert found.evaluations - 60 < counted[0] and counted[-1] == found.evaluations
+    assert path.read_bytes() == whole
+    assert (again.probability, again.interval) == (found.probability, found.interval)
 
 
 def test_measures_that_are_not_there_or_not_rare(ngspice):

@@ -101,15 +101,16 @@ def test_corners_that_cannot_be(capsys: pytest.CaptureFixture[str]):
         assert code == 2 and message in content["error"]["message"], arguments
 
 
-def test_rare_failures_from_the_command_line(capsys: pytest.CaptureFixture[str]):
+def test_rare_failures_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     only_ra = ["--mismatch", 0, "--process-vth", 0, "--local", "ra=0.05"]
     only_ra += [word for name in ("ra", "tmr", "diameter", "delta") for word in ("--shared", f"{name}=0")]
     only_ra += [word for name in ("tmr", "diameter", "delta") for word in ("--local", f"{name}=0")]
-    code, content = called(
-        capsys, "rare", *COMMON, "--measure", "delay_0", "--limit", "delay_0=:85p", "-n", 100, "--search", 50,
-        "-j", 1, "--stride", 16, *only_ra,
-    )  # fmt: skip
+    out = tmp_path / "rare.jsonl"
+    asked = [*COMMON, "--measure", "delay_0", "--limit", "delay_0=:85p", "-n", 100, "--search", 50, "-j", 1,
+             "--stride", 16, *only_ra, "-o", out]  # fmt: skip
+    code, content = called(capsys, "rare", *asked)
     assert code == 0 and 0 < content["interval"][0] < content["probability"] < content["interval"][1] < 0.2
     assert content["evaluations"] > 200 and content["not_simulated"] == 0
+    assert called(capsys, "rare", *asked, "--resume") == (0, content)
     code, content = called(capsys, "rare", *COMMON, "--measure", "delay_0", "--limit", "delay_0=:1p")
     assert code == 1 and "is not rare" in content["error"]["message"]
