@@ -195,6 +195,14 @@ def test_one_threshold_alone() -> None:
     assert {"r_p", "tmr", "v_set", "tau_b", "barrier"} <= set(card.stderr) and inside(truth, card)
 
 
+def test_noise_that_hides_the_barrier() -> None:
+    """What is open is listed, and does not make the errors of the others too small."""
+    truth, loop = made({}, noise=0.08)
+    card = fit_barrier(loop).card
+    assert "tau_b" in card.undetermined and {"r_p", "tmr", "ic_p2ap", "ic_ap2p"} <= set(card.stderr)
+    assert inside(truth, card)
+
+
 def test_reversals_that_scatter() -> None:
     """Two cycles with different critical currents: the card has their mean, and the scatter in its error."""
     first, loop = made({})
