@@ -60,6 +60,8 @@ ROUGH, REFINED = 10, 3
 """Steps of a rough fit from each start, and how many of them are gone on with."""
 TOGETHER = 0.9
 """Correlation above which two parameters are said to be known only together."""
+STRUCTURE, SEEN = 2.0, 1e-3
+"""Ratio of residuals to their point-to-point noise, and their size over the range, from which a fit is called poor."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,12 @@ class BarrierCurve:
     def rms(self) -> float:
         """Root mean square of the residuals that were fitted over the range of the response [1]."""
         return float(np.sqrt(np.mean(self.residuals[self.used] ** 2)) / np.ptp(self.loop.response))
+
+    @property
+    def noise(self) -> float:
+        """What of that neighbouring points do not share [1]; the median keeps single steps out of it."""
+        steps = np.diff(self.residuals)[self.used[1:] & self.used[:-1]]
+        return float(np.median(np.abs(steps)) / (0.6745 * math.sqrt(2)) / np.ptp(self.loop.response))
 
 
 @dataclass(frozen=True)
@@ -372,10 +380,21 @@ def _collect(
         provenance=origin(given, "slow loops of voltage and current, barrier integrated", quality, citation),
         derived=seen,
         undetermined={n: why for n, why in reasons.items() if n in base.values and n not in stderr},
-        notes=tuple(_notes(settled, given, polarity, stderr, correlations, values)),
+        notes=(*_notes(settled, given, polarity, stderr, correlations, values), *_poor(fits)),
     )
     celsius = problem.fixed["temperature"] - ZERO_CELSIUS
     return BarrierFit(made, tuple(fits), problem.turns, polarity, len(names) + len(currents), celsius, base)
+
+
+def _poor(fits: Sequence[BarrierCurve]) -> list[str]:
+    """Warnings of residuals that hang together from point to point."""
+    return [
+        f"{c.loop.source}: residuals of {100 * c.rms:.2g} % of the range are not the noise, {100 * c.noise:.2g} %: the "
+        "model lacks something of this loop, or the fit found a wrong minimum; look at the plot, and give what is "
+        "known with --set"
+        for c in fits
+        if c.rms > max(STRUCTURE * c.noise, SEEN)
+    ]
 
 
 def _notes(

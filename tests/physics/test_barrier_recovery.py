@@ -238,3 +238,12 @@ def test_wrong_cards_and_no_loops() -> None:
         fit_barrier(loop, card=ParameterSet("mtj", "other"))
     with pytest.raises(DataError, match="no loop was given"):
         fit_barrier([])
+
+
+def test_residuals_that_are_not_noise_are_said() -> None:
+    """A loop with a bump that the model cannot have; without it the card says nothing of the kind."""
+    _, loop = made({}, seed=3)
+    assert not any("are not the noise" in note for note in fit_barrier(loop).card.notes)
+    bump = 0.05 * np.ptp(loop.response) * np.exp(-(((loop.volts - 0.3) / 0.1) ** 2))
+    card = fit_barrier(dataclasses.replace(loop, response=loop.response + bump * np.sign(loop.volts))).card
+    assert any("are not the noise" in note and loop.source in note for note in card.notes)
