@@ -28,6 +28,7 @@ __all__ = [
     "each_file",
     "each_text",
     "folder",
+    "kelvin",
     "number",
     "one_of",
     "plot_file",
@@ -188,6 +189,14 @@ def celsius(text: str, option: str = "--temperature") -> float:
     value = number(option, text, "degC")
     if value <= -ZERO_CELSIUS:
         raise WrongUse(f"{option}: {text} degC is below absolute zero")
+    return value
+
+
+def kelvin(text: str, option: str = "--temperature") -> float:
+    """A temperature [K] above absolute zero."""
+    value = number(option, text, "K")
+    if value <= 0:
+        raise WrongUse(f"{option} {text}: must be above 0 K")
     return value
 
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from compact import asked
+from compact.constants import ZERO_CELSIUS
 from compact.fitcommands import known_device, write_fit
-from compact.options import CardFile, Citation, Debug, Json, KnownCard, KnownValues, Name, PlotFile
+from compact.options import CardFile, Citation, Debug, Json, Kelvin, KnownCard, KnownValues, Name, PlotFile
 from compact.terminal import Terminal
 
 __all__ = ["register"]
@@ -29,7 +30,7 @@ def fit_barrier(
         list[str] | None,
         typer.Option(metavar="TIME", help="Time that all rows of a file took, - for a file that says it."),
     ] = None,
-    temperature: Annotated[str | None, typer.Option(metavar="CELSIUS", help="Temperature; 27 by default.")] = None,
+    temperature: Kelvin = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Say which model the loops support: barrier, switching alone, or a wall.")
     ] = False,
@@ -55,7 +56,7 @@ def fit_barrier(
     asked.card_name(name)
     asked.plot_file(plot)
     seconds = asked.each_file("--period", period, len(data), "s")
-    celsius = asked.number("--temperature", temperature, "degC") if temperature else 27.0
+    celsius = asked.kelvin(temperature) - ZERO_CELSIUS if temperature else 27.0
     base = known_device(card, barrierfit.MODEL, settings)
     with terminal.step("reading"):
         loops = [read_voltage_loop(path, columns, period=time) for path, time in zip(data, seconds, strict=True)]

@@ -155,7 +155,7 @@ class BarrierFit(CardFit):
         if card.derived:
             lines += ["", "seen in the data"]
             lines += [f"  {n:14s} {format_si(q.value, q.unit, q.stderr)}" for n, q in card.derived.items()]
-        return [*lines, *left_open(card, " assumed", units=True), *remarks(card.notes)]
+        return [*lines, *left_open(card, " assumed"), *remarks(card.notes)]
 
     def plot(self, path: str | Path) -> Path:
         """Draw data, fit, residuals and both states to a PNG, SVG or PDF file; the file."""

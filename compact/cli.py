@@ -188,7 +188,7 @@ def fit(
     widths = [asked.number("--pulse-width", w, "s") for w in pulse_width] if pulse_width else None
     known = {
         "tau_d": asked.number("--tau-d", tau_d, "s") if tau_d else None,
-        "temperature": asked.number("--temperature", temperature, "K") if temperature else None,
+        "temperature": asked.kelvin(temperature) if temperature else None,
     }
     with terminal.step(f"fitting {len(data)} file{'s' * (len(data) > 1)}"):
         result: FitResult | fieldcard.FieldFit

@@ -216,7 +216,7 @@ def correlated(card: ParameterSet, above: float = 0.9) -> list[str]:
     return [f"  correlation of {a} and {b}: {r:+.3f}" for (a, b), r in card.correlations.items() if abs(r) > above]
 
 
-def left_open(card: ParameterSet, word: str = "", units: bool = False) -> list[str]:
+def left_open(card: ParameterSet, word: str = "") -> list[str]:
     """Heading and lines of what the data leave open, by reason.
 
     Parameters
@@ -225,13 +225,10 @@ def left_open(card: ParameterSet, word: str = "", units: bool = False) -> list[s
         The card.
     word : str
         What stands between values and reason, such as " assumed".
-    units : bool
-        Whether values are shown with their units.
     """
     reasons: dict[str, list[str]] = {}
     for name, why in card.undetermined.items():
-        value = card.values[name]
-        shown = format_si(value, card.definition.parameter(name).unit) if units else f"{value:g}"
+        shown = format_si(card.values[name], card.definition.parameter(name).unit)
         reasons.setdefault(why, []).append(f"{name} = {shown}")
     lines = [f"  {', '.join(names)}{word}: {why}" for why, names in reasons.items()]
     return ["", "not determined by the data", *lines]

@@ -370,5 +370,5 @@ def _report(result: FitResult) -> list[str]:
         ]
         lines.append("")
     lines.pop()
-    lines += [*fitted(card, given=True), *correlated(card), *left_open(card, " assumed", units=True)]
+    lines += [*fitted(card, given=True), *correlated(card), *left_open(card, " assumed")]
     return [*lines, *remarks(note for note in card.notes if not note.startswith(ASSUMED))]

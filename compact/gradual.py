@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from compact import asked
-from compact.options import CardFile, Citation, Debug, Json, Name
+from compact.options import CardFile, Citation, Debug, Json, Kelvin, Name
 from compact.terminal import Terminal, WrongUse
 
 __all__ = ["register"]
@@ -77,7 +77,7 @@ def fit_gradual(
     pulse_width: Annotated[
         list[str] | None, typer.Option(metavar="TIME", help="Time at each point, per loop, if no file says it.")
     ] = None,
-    temperature: Annotated[str | None, typer.Option(metavar="KELVIN", help="Temperature of the measurement.")] = None,
+    temperature: Kelvin = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Say which model the loops support: abrupt, many domains or one wall.")
     ] = False,
@@ -103,7 +103,7 @@ def fit_gradual(
     asking = predict or []
     _check([*data, *asking], out, plot, name)
     values = _known(known)
-    kelvin = asked.number("--temperature", temperature, "K") if temperature else None
+    kelvin = asked.kelvin(temperature) if temperature else None
     widths = [asked.number("--pulse-width", w, "s") for w in pulse_width] if pulse_width else None
     with terminal.step("starting"):
         from compact.data import read_loops

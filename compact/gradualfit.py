@@ -510,4 +510,4 @@ def _report(fit: GradualFit) -> list[str]:
         if parameter.name not in card.undetermined and parameter.scope != "instance":
             given = "" if error is not None else " (given)" if parameter.name != "barrier_power" else " (chosen)"
             lines.append(f"  {parameter.name:13s} {format_si(value, parameter.unit, error)}{given}")
-    return [*lines, *correlated(card, 0.95), *left_open(card, " assumed", units=True), *remarks(card.notes)]
+    return [*lines, *correlated(card, 0.95), *left_open(card, " assumed"), *remarks(card.notes)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from compact import asked
+from compact.constants import ZERO_CELSIUS
 from compact.options import Card, Debug, Json, Timeout
 from compact.terminal import Terminal, WrongUse
 
@@ -176,7 +177,7 @@ def ensemble(
     width = asked.number("--pulse", pulse, "s")
     applied = field(field_) if field_ else None
     damping = asked.number("--alpha", alpha, "1") if alpha else None
-    kelvin = asked.number("--temperature", temperature, "degC") + 273.15 if temperature else None
+    kelvin = asked.celsius(temperature) + ZERO_CELSIUS if temperature else None
     dt = asked.number("--step", step, "s") if step else None
     loaded = asked.card(card)
     if out is not None:

@@ -79,7 +79,7 @@ def fit_oscillator(
     kept = held(hold, FREE)
     ohms = asked.number("--load", load, "Ohm")
     base = known_device(card, MODEL, settings)
-    kelvin = asked.number("--temperature", temperature, "K") if temperature else None
+    kelvin = asked.kelvin(temperature) if temperature else None
     with terminal.step(f"fitting {len(data)} file{'s' * (len(data) > 1)}"):
         texts = asked.each_text("--columns", columns, len(data))
         tables = [read_oscillator(path, text, load=ohms) for path, text in zip(data, texts, strict=True)]
@@ -138,7 +138,7 @@ def fit_diode(
         asked.data_file(touchstone)
     kept = held(hold, (*FREE, *FIELD))
     base = known_device(card, MODEL, settings)
-    kelvin = asked.number("--temperature", temperature, "K") if temperature else None
+    kelvin = asked.kelvin(temperature) if temperature else None
     count = len(data)
     given = [None if x == "-" else _power(x) for x in power or []]
     if len(given) not in (0, 1, count):
@@ -280,7 +280,7 @@ def extract(
     if alpha:
         others["alpha"] = asked.number("--alpha", alpha, "1")
     if temperature:
-        others["temperature"] = asked.number("--temperature", temperature, "K")
+        others["temperature"] = asked.kelvin(temperature)
     top = asked.number("--to", to, "1")
     zetas = [z for z in ZETAS if z < top - 1e-9] + [top]
     if top <= 1 or len(zetas) < 2:

@@ -213,6 +213,8 @@ def fit_oscillator(
     notes = [n for t in tables for n in t.notes]
     if result.redchi > 2 and any(p.error is not None for p in points):
         notes.append(f"the data scatter {excess:.2g} times more about the law than their errors say")
+    if scatter.get("power", 0.0) > 1:
+        notes.append("the power is not described: it depends on r_p and tmr, which such tables do not show; give them")
     if not (model.zeta(np.concatenate([p.current for p in points])) < 1).any():
         notes.append("no data below threshold")
     digest = hashlib.sha256("".join(t.sha256 for t in tables).encode()).hexdigest() if tables[0].sha256 else ""

@@ -168,6 +168,7 @@ def _draw_loop(upper: Any, lower: Any, fit: LoopFit) -> None:
         fontsize=7,
         ha="right",
         va="top",
+        bbox={"fc": "white", "ec": "none", "alpha": 0.7, "pad": 1},
     )
     for axes in (upper, lower):
         polish(axes)

@@ -34,6 +34,13 @@ def _reach(card: ParameterSet) -> float:
     return REACH
 
 
+def _gentle(card: ParameterSet) -> float:
+    """A voltage at which both states are read, well below what switches the device [V]."""
+    if card.model == "mtj":
+        return min(0.1 * _reach(card), 0.3 * min(abs(fold_voltage(card, state)) for state in (1, -1)))
+    return 0.1 * _reach(card)
+
+
 # -- any model ---------------------------------------------------------------------------------------
 
 
@@ -77,7 +84,7 @@ def _circuit_checks(card: ParameterSet, simulator: Simulator, points: int) -> It
     if len(model.terminals) > 2 or "state" not in card.values:
         return
     worst = 0.0
-    volts = 0.1 * _reach(card)
+    volts = _gentle(card)
     currents = {}
     for state in (1, -1):
         waves = simulator.run(single(card, state, f"Vin in 0 dc {volts!r}"), Op())

@@ -198,7 +198,7 @@ def read_spectrum(
         seen = ", ".join(found) or "none"
         raise DataError(
             f"{table.source}: needs a frequency and one density (found: {seen}); name them, e.g. --columns "
-            "'frequency=1[GHz],level=2[dBm]'"
+            "'frequency=1[GHz],level=2[dBm]'; a trace of time and voltage is read with --trace"
         )
     ((kind, values),) = found.items()
     unit = "V^2/Hz" if kind == "voltage_density" else "W/Hz"

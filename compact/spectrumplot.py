@@ -71,7 +71,8 @@ def plot_spectrum(spectrum: Spectrum, path: str | Path, line: Line | None = None
     axes.plot(f[good] / scale, shown(s[good]), ".", ms=3, color=UP, label="data")
     if line is not None:
         fine = np.linspace(f[0], f[-1], 1200)
-        axes.plot(fine / scale, shown(line.density(fine)), "-", lw=1.3, color=FIT, label=f"{line.shape} line")
+        label = f"{line.shape.capitalize()} line, shaded: its width"
+        axes.plot(fine / scale, shown(line.density(fine)), "-", lw=1.3, color=FIT, label=label)
         text = [f"centre {format_si(line.centre, 'Hz', line.stderr.get('centre'))}"]
         if line.resolved:
             text.append(f"linewidth {format_si(line.width, 'Hz', line.stderr.get('width'))}")

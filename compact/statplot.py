@@ -90,7 +90,7 @@ def _histogram(axes: Any, samples: Samples, name: str) -> None:
     axes.set_xlim(left - pad, right + pad)
     axes.locator_params(axis="x", nbins=5)
     axes.set_yticks([])
-    axes.set_xlabel(f"{name} [{unit}]" if unit and unit != "1" else name, fontsize=9)
+    axes.set_xlabel(f"{name} ({unit})" if unit and unit != "1" else name, fontsize=9)
     axes.tick_params(labelsize=8)
     text = f"{mean:.4g} ± {spread:.2g}" + (f"\n{missing} without" if missing else "")
     axes.text(0.97, 0.96, text, transform=axes.transAxes, ha="right", va="top", fontsize=8)
@@ -124,7 +124,7 @@ def plot_margin(found: Margin, path: str | Path, *, unit: str = "V", labels: tup
         axes.plot(x, stats.norm.pdf(x, values.mean(), values.std()), color=colour, lw=1.3)
     axes.axvline(found.threshold / scale, color=FIT, lw=1, ls=(0, (4, 3)))
     axes.set_yticks([])
-    axes.set_xlabel(f"read signal [{shown}]")
+    axes.set_xlabel(f"read signal ({shown})")
     axes.margins(y=0.18)
     axes.legend(frameon=False, fontsize=9, loc="upper center", ncols=2)
     axes.set_title(
@@ -159,7 +159,7 @@ def plot_sensitivities(
     axes = figure.add_subplot()
     colours = [(UP if s.slope > 0 else DOWN) if s.significant else MUTED for s in shown]
     axes.barh([s.name for s in shown], [100 * s.share for s in shown], color=colours)
-    axes.set_xlabel(f"share of the variance of {name} [%]")
+    axes.set_xlabel(f"share of the variance of {name} (%)")
     axes.tick_params(axis="y", labelsize=8)
     told = f"blue raises, orange lowers it, grey: not significant; linear model explains {100 * explained:.0f} %"
     axes.set_title(told, fontsize=9)
@@ -211,7 +211,7 @@ def plot_corners(table: CornerTable, path: str | Path, names: Sequence[str] | No
             corner = table.corners[worst]
             at = groups.index((corner.cmos, corner.mtj, corner.supply))
             axes.plot(at, values[worst] / scale, "o", ms=10, mfc="none", mec=FIT, mew=1.3)
-        axes.set_ylabel(f"{name} [{shown_unit}]" if shown_unit and shown_unit != "1" else name, fontsize=9)
+        axes.set_ylabel(f"{name} ({shown_unit})" if shown_unit and shown_unit != "1" else name, fontsize=9)
         axes.tick_params(labelsize=7)
         labels = [f"{cmos}/{mtj} {supply:g}" for cmos, mtj, supply in groups]
         last_row = k >= len(shown) - columns

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compact.errors import DataError
-from compact.fitresult import CardFit, card_name, correlated, origin, remarks
+from compact.fitresult import CardFit, card_name, correlated, left_open, origin, remarks
 from compact.manyfit import DEVICE, Problem, Solution, at_limits, criterion, others_undetermined, solution
 from compact.parameters import ParameterSet
 from compact.pulsed import PulsedJunction
@@ -214,10 +214,7 @@ class TrainFit(CardFit):
             if p.name not in card.undetermined and p.scope != "instance":
                 given = "" if error is not None else " (given)"
                 lines.append(f"  {p.name:13s} {format_si(value, p.unit, error)}{given}")
-        lines += [*correlated(card, 0.95), "", "not determined by the data"]
-        for n, why in card.undetermined.items():
-            lines.append(f"  {n} = {format_si(card.values[n], card.definition.parameter(n).unit)} assumed: {why}")
-        return [*lines, *remarks(card.notes)]
+        return [*lines, *correlated(card, 0.95), *left_open(card, " assumed"), *remarks(card.notes)]
 
     def plot(self, path: str | Path) -> Path:
         """Draw data, fit and residuals to a PNG, SVG or PDF file."""
@@ -444,6 +441,8 @@ def _card(
         why["h_bias"] = "trains cannot tell a stray field from unequal critical currents"
     bias = ("v_h", "tmr_slope", "g_slope", "g_curv")
     why |= {n: "the resistance was read at one bias" for n in bias if n not in given}
+    if "barrier_power" not in given:
+        why["barrier_power"] = "trains do not tell the barriers of easy and hard domains apart"
     why |= others_undetermined({*stderr, *given, *why})
     if any(p.polarity < 0 for p in shared.parts):
         sign = "positive pulses raise the resistance: the measured positive terminal is rl, the other one fl"

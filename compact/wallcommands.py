@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from compact import asked
+from compact.constants import ZERO_CELSIUS
 from compact.fitcommands import known_device, write_fit
-from compact.options import CardFile, Citation, Debug, Json, KnownCard, Name, PlotFile
+from compact.options import CardFile, Citation, Debug, Json, Kelvin, KnownCard, Name, PlotFile
 from compact.terminal import Terminal
 
 __all__ = ["register"]
@@ -33,7 +34,7 @@ def fit_wall(
     period: Annotated[
         str | None, typer.Option(metavar="TIME", help="Time that all rows of a loop took, if no column says it.")
     ] = None,
-    temperature: Annotated[str | None, typer.Option(metavar="CELSIUS", help="Temperature; 27 by default.")] = None,
+    temperature: Kelvin = None,
     citation: Citation = "",
     name: Name = None,
     plot: PlotFile = None,
@@ -53,7 +54,7 @@ def fit_wall(
     asked.card_name(name)
     asked.plot_file(plot)
     seconds = asked.number("--period", period, "s") if period else None
-    celsius = asked.number("--temperature", temperature, "degC") if temperature else 27.0
+    celsius = asked.kelvin(temperature) - ZERO_CELSIUS if temperature else 27.0
     with terminal.step("fitting"):
         table = read_wall(data, columns, period=seconds)
         loop = table.kind == "loop"

@@ -60,9 +60,9 @@ def plot_wall(fit: WallFit, path: str | Path) -> Path:
     upper.plot(x[order], fit.curve[order] / y_scale, "-", color=FIT, lw=1.2, label="fit")
     upper.set_ylabel(f"{'current' if table.kind == 'loop' else 'wall velocity'} ({y_unit})")
     upper.legend(fontsize=8, frameon=False)
-    lower.plot(x, (table.response - fit.curve) / y_scale, "o", ms=2.6, color=MUTED)
+    lower.plot(x, 100 * (table.response - fit.curve) / np.ptp(table.response), "o", ms=2.6, color=MUTED)
     lower.axhline(0, color=FIT, lw=0.8)
-    lower.set_ylabel("residual")
+    lower.set_ylabel("residual\n(% of range)")
     lower.set_xlabel(f"{NAMES[table.quantity]} ({x_unit})")
     for axes in (upper, lower):
         axes.grid(alpha=0.25, lw=0.5)

@@ -70,12 +70,12 @@ def _draw(axes: Any, runs: Sequence[Run], names: Sequence[str], t_scale: float) 
     largest = max((float(np.abs(runs[0].waveforms[name]).max()) for name in present), default=1.0)
     scale, label = (1.0, unit.replace("1", "")) if quantity in (VOLTAGE, Z) else si_scale(largest, unit)
     for k, run in enumerate(runs):
-        for colour, name in zip(COLOURS * 2, present, strict=False):
+        for j, name in enumerate(present):
             axes.plot(
                 run.waveforms.axis / t_scale,
                 run.waveforms[name] / scale,
-                ls=STYLES[k % len(STYLES)],
-                color=colour if k == 0 else FIT,
+                ls=STYLES[(k or j // len(COLOURS)) % len(STYLES)],  # dashed where colours come back
+                color=COLOURS[j % len(COLOURS)] if k == 0 else FIT,
                 lw=1.5 if k == 0 else 0.8,
                 label=_pretty(name) if k == 0 else None,
             )

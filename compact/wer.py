@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from compact import asked
+from compact.constants import ZERO_CELSIUS
 from compact.fitcommands import held, known_device, write_fit
 from compact.options import Card, CardFile, Citation, Debug, Json, Kelvin, KnownCard, KnownValues, Name, PlotFile
 from compact.terminal import Terminal, WrongUse
@@ -93,7 +94,7 @@ def wer(
     targets = _list("--error", error, "1")
     asked.plot_file(plot)
     loaded = asked.card(card)
-    kelvin = asked.celsius(temperature) + 273.15 if temperature else None
+    kelvin = asked.celsius(temperature) + ZERO_CELSIUS if temperature else None
     if any(not 0 < t < 1 for t in targets):
         raise WrongUse(f"--error: {error}: rates lie between 0 and 1")
     if as_map and min(len(levels), len(widths)) < 3:
@@ -224,7 +225,7 @@ def fit_switching(
         "count": asked.each_file("--count", count, len(data), "1"),
     }
     base = known_device(card, "mtj", settings)
-    kelvin = asked.number("--temperature", temperature, "K") if temperature else None
+    kelvin = asked.kelvin(temperature) if temperature else None
     with terminal.step(f"fitting {len(data)} file{'s' * (len(data) > 1)}"):
         tables = []
         for k, path in enumerate(data):
@@ -284,7 +285,7 @@ def fit_dwell(
     fixed = held(hold, FREE[model])
     number = asked.number("--count", count, "1") if count else None
     base = known_device(card, model, settings)
-    kelvin = asked.number("--temperature", temperature, "K") if temperature else None
+    kelvin = asked.kelvin(temperature) if temperature else None
     with terminal.step("fitting"):
         table = read_dwells(data, columns, count=number)
         vary = [p for p in FREE[base.model] if p not in fixed]

@@ -16,7 +16,7 @@ from compact.checks import boltzmann_moment, fold_voltage, parity, switching_tim
 from compact.emit import TARGETS, device, emit, emit_ngspice, emit_veriloga, write
 from compact.netlist import Netlist
 from compact.parameters import CORNERS, ParameterSet
-from compact.qa import run_qa
+from compact.qa import _circuit_checks, run_qa
 from compact.simulators import Simulator, get_simulator, openvaf
 
 Draw = Callable[[int, int], list[ParameterSet]]
@@ -235,3 +235,9 @@ QUALITY = "garcia_redondo_2021"
 def test_published_cards_pass_all_checks(name: str, ngspice: Simulator, vacask: Simulator) -> None:
     failed = [check for check in run_qa(load_card(name), points=20) if not check.passed]
     assert not failed
+
+
+def test_a_junction_of_low_resistance_is_read_below_its_threshold() -> None:
+    low = load_card(QUALITY).replace("low", r_p=2.0, ic_p2ap=0.02, ic_ap2p=0.02)  # switches far below 0.1 V
+    (read,) = (c for c in _circuit_checks(low, get_simulator("reference"), 5) if c.name == "R_P below R_AP")
+    assert read.passed and read.value == pytest.approx(1 / (1 + low.values["tmr"]), rel=0.05)

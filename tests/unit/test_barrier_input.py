@@ -90,6 +90,7 @@ OTHER = {"format": "spinbricks-card/1", "model": "mgo_memristiv", "name": "x", "
         (["loop.csv", "--set", "tau_b=1 V"], 2, "tau_b"),
         (["loop.csv", "--set", "v_set=-0.5"], 2, "must be of opposite signs"),
         (["loop.csv", "--temperature", "5 V"], 2, "--temperature"),
+        (["loop.csv", "--temperature=-20"], 2, "--temperature -20: must be above 0 K"),
         (["loop.csv", "--period", "1 V"], 2, "--period"),
         (["loop.csv", "--period", "1", "--period", "2"], 2, "--period is given 2 times"),
         (["loop.csv", "--columns", "volt=2"], 1, "did you mean 'voltage'"),
