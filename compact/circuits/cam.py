@@ -32,6 +32,12 @@ WIDER = 2
 REACH = 1.2
 """Highest bias of a precharged line over v_h: beyond 1.41 the reference, whose junctions are in series and keep more of
 their TMR, is slower than a match."""
+PRECHARGE = 0.1
+"""Of a search, in which the precharge would bring the charge of a line at half the supply; the latch's nMOS, source
+followers, take the rest."""
+HOLD = 0.5
+"""Width of the write port's inverter over that of a pMOS behind it: the falling edge of a write line would else pull
+their gates below ground."""
 DECIDED = 0.8
 """Share of the supply by which both outputs must differ in the right sense."""
 
@@ -63,12 +69,14 @@ class Cam(Circuit):
         Setting("v_search", None, "V", "supply of searches (derived: v_sl, or what charges lines to 1.2 v_h)", 0.1, 20),
         Setting("w_n", None, "m", "nMOS of the inverter (derived: three times the narrowest)", 1e-8, 1e-3),
         Setting("w_p", None, "m", "pMOS of latch and inverter (derived: as w_n)", 1e-8, 1e-3),
+        Setting("w_pre", None, "m", "precharge pMOS (derived: as w_p, or charge the lines in a tenth of t_search)",
+                1e-8, 1e-3),
         Setting("w_latch", None, "m", "nMOS of the latch (derived: w_n times half the length of the word)", 1e-8, 1e-3),
         Setting("w_foot", None, "m", "discharge nMOS (derived: four times w_latch)", 1e-8, 1e-3),
         Setting("t_search", None, "s", "search (derived: 4 time constants, 1 ns at least)", 1e-11, 1e-3),
         Setting("c_cell", 0.1e-15, "F", "capacitance that a cell adds to the match line", 0, 1e-9),
         Setting("c_load", 1e-15, "F", "load of both outputs", 0, 1e-9),
-    )
+    )  # fmt: skip
 
     def _bench(
         self, card: ParameterSet, technology: Technology, values: Mapping[str, Any], netlist: Netlist
@@ -105,6 +113,8 @@ class Cam(Circuit):
         currents = ("i(vdd)", "i(vsearch)", "i(vbl)", "i(vsl)")
         lines = ("match", "nomatch", "ml", "ref", "sen", "wen", *keys, "bl", "sl", *currents)
         netlist.options |= {"reltol": 1e-3, "ngspice:xmu": 0.47, "vacask:tran_xmu": 0.47}
+        # Contacts of 1 kS turn the rounding of a volt into a third of VACASK's 1 pA, and lines float beside them.
+        netlist.options |= {"vacask:abstol": 1e-11}
         step = min(s["t_write"] / 75, s["t_search"] / 10)
         return Testbench(self.name, netlist, Tran(times["stop"], step), (*lines, *states), s, times)
 
@@ -131,8 +141,17 @@ class Cam(Circuit):
         s = {"w_foot": 4 * s["w_latch"]} | s
         lines = NODE_CAPACITANCE * (3 * s["w_latch"] + 3 * s["w_p"] + bits * s["w_access"]) + s["c_cell"] * bits
         s = {"t_search": max(4 * (lines + s["c_load"]) * Junction(card).resistance(-1.0), 20 * s["edge"], 1e-9)} | s
+        drive = pmos.current(s["v_search"], s["v_search"] / 2)
+        charge = lines * max(s["v_search"] - nmos.vth, 0.0)
+        if not drive:
+            raise CircuitError(
+                f"setting 'v_search' = {s['v_search']:.3g} V is below the threshold of {pmos.vth:.3g} V of the pMOS "
+                "that charge the lines"
+            )
+        s = {"w_pre": max(s["w_p"], charge / (PRECHARGE * s["t_search"] * drive))} | s
         sizes = {key: value for key, value in s.items() if key[:2] == "w_"}
-        return s, sizes | {"w_port_n": found["w_down"], "w_port_p": max(found["w_up_sl"], found["w_up_bl"])}
+        port = {"w_port_n": found["w_down"], "w_port_p": max(found["w_up_sl"], found["w_up_bl"])}
+        return s, sizes | port | {"w_off": max(s["w_n"], s["w_p"], HOLD * port["w_port_p"])}
 
     @staticmethod
     def keys(s: Mapping[str, float]) -> list[tuple[int, bool]]:

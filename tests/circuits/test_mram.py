@@ -133,7 +133,21 @@ def test_word_in_every_technology(installed, simulator, card, technology):
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"), [(dict(bits=3, word=8), "more than 3 bits"), (dict(bits=2.5), "whole number")]
+    ("technology", "name"), [("gf180", "garcia_redondo_2021"), ("sky130", "rehm_2023"), ("sky130", "ikeda_2010")]
+)
+def test_words_of_junctions_of_low_and_high_currents(installed, vacask, technology, name):
+    """Precharge keeps up with short searches; edges of the write lines leave the port's gates within the supply."""
+    run = simulate("cam", load_card(name), installed(technology), "vacask", settings={"bits": 2})
+    figures(run)
+
+
+def test_precharge_follows_the_search(card):
+    short, long = (get_circuit("cam").build(card, "generic", t_search=t).settings for t in (0.3e-9, 20e-9))
+    assert short["w_pre"] > 2 * short["w_p"] and long["w_pre"] == long["w_p"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"), [(dict(v_search=0.35), "below the threshold"), (dict(bits=3, word=8), "more than 3 bits"), (dict(bits=2.5), "whole number")]
 )
 def test_wrong_words(card, settings, words):
     with pytest.raises(CircuitError, match=words):
