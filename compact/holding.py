@@ -9,13 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
+from compact.constants import BOLTZMANN, MU_0
 from compact.errors import CircuitError, SpinbricksError
 from compact.model import ROOM
 from compact.models.mtj_held import mean_cosine
 from compact.parameters import ParameterSet
 from compact.pulsed import PulsedJunction
 
-__all__ = ["freeing_voltage", "motion", "resting"]
+__all__ = ["freeing_voltage", "motion", "resting", "well_depth"]
 
 FloatArray = NDArray[np.float64]
 REST = 100.0
@@ -126,3 +127,31 @@ def freeing_voltage(card: ParameterSet) -> float:
     if lacking(MOST) < 0:
         raise CircuitError(f"no voltage up to {MOST:g} V frees the wall of card '{card.name}' from its pinning sites")
     return float(brentq(lacking, 0.0, MOST)) if lacking(0.0) < 0 else 0.0
+
+
+def well_depth(card: ParameterSet, temperature: float = ROOM) -> float:
+    """Highest climb of a wall's pinning energy on its way from one end to the other, over kT.
+
+    2 mu0 Ms t w times the pinning field at zero bias, integrated over the way; of both directions the easier one.
+
+    Parameters
+    ----------
+    card : ParameterSet
+        Card of `domain_wall`.
+    temperature : float
+        Temperature [K].
+
+    Returns
+    -------
+    float
+        0 where nothing pins the wall.
+    """
+    v = card.values
+    known = {**v, "noise": 0.0, "temperature": ROOM, "v_fl_rl": 0.0, "tilt_c": 1.0, "tilt_s": 0.0, "z": INSIDE}
+    field = v["h_k"] * np.broadcast_to(np.asarray(card.definition.evaluate("pin", known), dtype=float), INSIDE.shape)
+    per_field = 2 * MU_0 * v["ms"] * v["thickness"] * v["width"]
+    step = (INSIDE[1] - INSIDE[0]) / 2 * v["length"]
+    energy = -per_field * step * np.concatenate([[0.0], np.cumsum((field[1:] + field[:-1]) / 2)])
+    forth = np.max(energy - np.minimum.accumulate(energy))
+    back = np.max(energy - np.minimum.accumulate(energy[::-1])[::-1])
+    return float(min(forth, back) / (BOLTZMANN * temperature))

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from compact.analysis import Tran
 from compact.circuits.base import Circuit, Setting, Testbench
 from compact.circuits.pbit import inverter_threshold
+from compact.circuits.sense import NODE_CAPACITANCE
 from compact.circuits.stimulus import levels, windows
 from compact.errors import CircuitError
-from compact.holding import freeing_voltage
+from compact.holding import freeing_voltage, well_depth
 from compact.measure import Measure, crossings, energy, value_at
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
@@ -33,6 +34,11 @@ WRITE = 4 / 3
 """Voltage where a row meets a column over that which frees a wall, so that half of it does not."""
 READ = 1.9
 """Active rows over the neurons' threshold: columns come to 0.55 of it with their own pattern, to 0.45 with another."""
+
+LASTING = 10.0
+"""Least depth of a well over kT: 1 ns times its exponential, 20 us, is longer than what is simulated."""
+DISTURBING = 1.15
+"""Highest v_read over what frees a wall: spikes pull a column down, but not quite to ground."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ class PatternNetwork(Circuit):
         Setting("start", 0.0, "1", "initial weights: 1 parallel, -1 antiparallel", -1, 1),
         Setting("t_write", 4e-9, "s", "width of a learning pulse", 1e-12, 1e-3),
         Setting("t_recall", 10e-9, "s", "for how long neurons listen to a pattern", 1e-11, 1e-3),
-        Setting("t_gap", 0.5e-9, "s", "between two pulses", 1e-11, 1e-3),
+        Setting("t_gap", None, "s", "between two pulses (derived: 0.5 ns, or the lag of columns)", 1e-11, 1e-3),
         Setting("edge", 50e-12, "s", "rise and fall times", 1e-12, 1e-6),
         Setting("vdd", None, "V", "supply of the neurons (derived: that of the core transistors)", 0.1, 20),
         Setting("v_gate", None, "V", "gates of switches that are on (derived: supply of core transistors)", 0.1, 20),
@@ -124,8 +130,19 @@ class PatternNetwork(Circuit):
         s = {"w_p": max(s["w_n"], pmos.min_width), "v_write": min(WRITE * freeing_voltage(card), s["vdd"])} | s
         if not s["v_write"] > 0:
             raise CircuitError(f"card '{card.name}' pins its wall nowhere: its weights would not last")
+        if (depth := well_depth(card)) < LASTING:
+            raise CircuitError(
+                f"card '{card.name}' holds its wall with {depth:.2g} kT, and weights would not last; {LASTING:g} kT do"
+            )
         turning = inverter_threshold(nmos, pmos, s)
         s = {"v_read": READ * turning, "w_out": max(4 * s["w_n"], pmos.min_width)} | s
+        freeing = freeing_voltage(card)
+        if s["v_read"] > DISTURBING * freeing:
+            raise CircuitError(
+                f"card '{card.name}' frees its wall at {freeing:.3g} V, and recalls at v_read = {s['v_read']:.3g} V, "
+                f"which neurons at vdd = {s['vdd']:g} V need, would write; lower vdd, or take a card with a barrier "
+                f"of r_p = {card.values['r_p'] * s['v_read'] / freeing:.3g} Ohm or more"
+            )
         if s["v_write"] > s["vdd"]:
             raise CircuitError(f"setting 'v_write' = {s['v_write']:g} V must be at most vdd = {s['vdd']:g} V")
         known = {**card.values, "noise": 0.0, "z": 1.0, "tilt_c": 1.0, "tilt_s": 0.0}
@@ -140,6 +157,9 @@ class PatternNetwork(Circuit):
         sizes = ("w_n", "w_p", "w_out", "w_listen", "w_reset", "w_gate", "c_membrane", "c_feedback")
         lists = {"rows": rows, "rows_start": [f"s{k}=0" for k in range(count)]}
         gate = {"w_gate_p": max(s["w_gate"] * nmos.k / pmos.k, pmos.min_width)}
+        # A column whose drivers are off follows through its synapses; one that lags has all of v_read across them.
+        middle = float(card.definition.evaluate("resistance", {**known, "v_fl_rl": 0.0, "z": 0.0})) / count
+        s = {"t_gap": max(0.5e-9, middle * NODE_CAPACITANCE * (s["w_gate"] + gate["w_gate_p"]))} | s
         netlist.add_text(self.render(technology, {**{key: s[key] for key in sizes}, **gate, **lists}))
 
         high, half, gap = s["v_write"], s["v_write"] / 2, s["t_gap"]
@@ -180,7 +200,7 @@ class PatternNetwork(Circuit):
             show(steps, t, [half] * n)
             show(steps, t + gap, [0.0] * n)
         times["learned"] = t + gap
-        t += s["t_write"]  # walls settle in their wells
+        t += max(s["t_write"], 3 * gap)  # walls settle in their wells
         recall("after")
         circuit, ground = netlist.circuit, netlist.circuit.gnd
         for name, own in zip(rows, row_steps, strict=True):

@@ -9,6 +9,7 @@ from compact.circuits import CIRCUITS, get_circuit
 from compact.circuits.wall_logic import WallSwitch
 from compact.constants import BOLTZMANN, MU_0
 from compact.errors import CircuitError
+from compact.holding import well_depth
 from compact.runs import simulate
 
 ELSEWHERE = {
@@ -77,6 +78,8 @@ def test_barrier_between_notches(name):
     work = -sum(fields) * step * v["length"]
     barrier = 2 * MU_0 * v["ms"] * v["thickness"] * v["width"] * work / (BOLTZMANN * 300)
     assert barrier == pytest.approx(card.derived["barrier"].value, rel=0.02)
+    if card.model == "domain_wall":
+        assert well_depth(card) == pytest.approx(barrier, rel=0.02)
 
 
 def test_gate_of_walls_lies_within_what_is_published():
@@ -137,6 +140,7 @@ def test_words_are_found_where_writing_takes_a_high_supply(vacask):
         ("nv_adder", "ikeda_2010", r"'ikeda_2010' cannot be written in series in generic.*'garcia_redondo_2021'"),
         ("bursting_neuron", "krzysteczko_2009", "does not hop back.*'design_back_hopping'"),
         ("wall_logic", "chanthbouala_2011", "needs a card of model 'domain_wall_track'.*: design_wall_gate"),
+        ("pattern_network", "chanthbouala_2011", r"holds its wall with 0.22 kT.*'design_wall_synapse'"),
         ("pcsa", "fang_2016", "garcia_redondo_2021, ikeda_2010, rehm_2023"),
     ],
 )

@@ -5,6 +5,7 @@ import pytest
 
 from compact.cards import load_card
 from compact.circuits import get_circuit
+from compact.errors import CircuitError
 from compact.parameters import ParameterSet
 
 PDKS = pytest.mark.parametrize("technology", ["sky130", "gf180"])
@@ -50,6 +51,16 @@ def test_works_in_open_technologies(vacask, installed, technology, name):
 @pytest.mark.parametrize("name", CASES)
 def test_works_in_open_technologies_and_both_simulators(simulator, installed, technology, name):
     check(simulator, installed(technology), name, *CASES[name])
+
+
+@PDKS
+def test_network_at_its_own_supply(vacask, installed, technology):
+    """Recalls that would write are refused; the barrier that the refusal asks for works at the core supply."""
+    card, chosen = load_card("design_wall_synapse"), installed(technology)
+    with pytest.raises(CircuitError, match=r"recalls at v_read .* would write") as refused:
+        get_circuit("pattern_network").build(card, chosen)
+    asked = float(str(refused.value).split("r_p = ")[1].split(" Ohm")[0])
+    check(vacask, chosen, "pattern_network", card.replace("thicker", r_p=1.02 * asked), {})
 
 
 def test_gates_of_reads_do_not_write(vacask, installed):
