@@ -264,6 +264,7 @@ def extract(
     """
     from compact.extraction import ZETAS
     from compact.extraction import extract as reduce
+    from compact.physics.macrospin import Macrospin
     from compact.spectrumplot import plot_extraction
 
     terminal = Terminal(as_json)
@@ -285,6 +286,8 @@ def extract(
     zetas = [z for z in ZETAS if z < top - 1e-9] + [top]
     if top <= 1 or len(zetas) < 2:
         raise WrongUse(f"--to {to}: must be above {ZETAS[0]:g}, the lowest current over threshold that is followed")
+    with asked.wrong_use():
+        Macrospin.from_card(loaded, **others)
     with terminal.step("following limit cycles"):
         found = reduce(loaded, state=1 if state.lower() == "p" else -1, name=name, zetas=zetas, **others)
         new = found.card

@@ -90,7 +90,7 @@ class BurstingNeuron(Circuit):
     junction = "mgo_memristive"
     example = "design_back_hopping"
     ports = MappingProxyType(
-        {"bursting_neuron": ("j", "out", "s", "off", "vdd", "vss"), "schmitt": ("in", "out", "vdd", "vss")}
+        {"bursting_neuron": ("j", "out", "s", "off", "vdd", "vss", "base"), "schmitt": ("in", "out", "vdd", "vss")}
     )
     settings = (
         Setting("bursts", 1.5, "1", "bursts that there is time for, about", 1, 1e4),
@@ -102,6 +102,8 @@ class BurstingNeuron(Circuit):
         Setting("hops", 5, "1", "hops in a burst that slow node and pump are sized for", 2, 1000),
         Setting("c_slow", 0.5e-12, "F", "capacitance of the slow node", 1e-15, 1e-6),
         Setting("vdd", None, "V", "supply (derived: that of the core transistors)", 0.1, 20),
+        Setting("v_base", None, "V", "rail below the junction (derived: 0, or what lifts the hopping voltage to where "
+                "an inverter turns)", 0, 20),
         Setting("w_n", None, "m", "nMOS of the logic (derived: twice the narrowest)", 1e-8, 1e-3),
         Setting("w_p", None, "m", "pMOS of the logic (derived: twice w_n)", 1e-8, 1e-3),
         Setting("w_sense_n", None, "m", "nMOS of the first inverter (derived: four times the narrowest)", 1e-8, 1e-3),
@@ -121,26 +123,29 @@ class BurstingNeuron(Circuit):
         turn = (v_b + v_c) / 2
         s = {"vdd": nmos.vdd, "w_n": 2 * nmos.min_width, "w_sense_n": 4 * nmos.min_width} | given
         s = {"w_p": max(2 * s["w_n"], pmos.min_width)} | s
-        if not nmos.vth < turn < s["vdd"] - pmos.vth:
+        least, most = nmos.vth, s["vdd"] - pmos.vth
+        s = {"v_base": (least + most) / 2 - turn if turn <= least < most else 0.0} | s
+        level = s["v_base"] + turn
+        if not least < level < most:
             raise CircuitError(
-                f"card '{card.name}' hops at {turn:.3g} V, which an inverter at vdd = {s['vdd']:g} V cannot tell: "
-                f"between {nmos.vth:.3g} and {s['vdd'] - pmos.vth:.3g} V it can"
+                f"card '{card.name}' hops at {turn:.3g} V over v_base = {s['v_base']:.3g} V, which an inverter at "
+                f"vdd = {s['vdd']:g} V cannot tell: between {least:.3g} and {most:.3g} V it can"
             )
 
         def current(volts: float, z: float) -> float:
             known = {**card.values, "noise": 0.0, "w_b": 1.0, "v_fl_rl": -volts, "z": z}
             return -float(card.definition.evaluate("i", known))
 
-        i_p, least = current(v_b, 1.0), max(current(v_a, 1.0), current(v_c, -1.0))
-        if least >= i_p:
+        i_p, holds = current(v_b, 1.0), max(current(v_a, 1.0), current(v_c, -1.0))
+        if holds >= i_p:
             raise CircuitError(f"card '{card.name}': no current makes both states unstable in turn")
-        s = {"i_drive": math.sqrt(least * i_p)} | s
+        s = {"i_drive": math.sqrt(holds * i_p)} | s
         s = {"t_hop": 50 * card.values["tau_d"]} | s
-        s = {"w_drive": max(s["i_drive"] / pmos.current(s["vdd"], s["vdd"] - turn), pmos.min_width)} | s
+        s = {"w_drive": max(s["i_drive"] / pmos.current(s["vdd"], s["vdd"] - level), pmos.min_width)} | s
         if "w_sense_p" not in s:
 
             def excess(log_width: float) -> float:
-                return inverter_threshold(nmos, pmos, s | {"w_n": s["w_sense_n"], "w_p": math.exp(log_width)}) - turn
+                return inverter_threshold(nmos, pmos, s | {"w_n": s["w_sense_n"], "w_p": math.exp(log_width)}) - level
 
             ends = math.log(pmos.min_width), math.log(200 * s["w_sense_n"])
             inside = excess(ends[0]) < 0 < excess(ends[1])
@@ -155,11 +160,12 @@ class BurstingNeuron(Circuit):
         netlist.add_text(self.render(technology, {**sizes, **rest}))
         circuit = netlist.circuit
         circuit.V("dd", "vdd", circuit.gnd, s["vdd"])
-        circuit.X("neuron", "bursting_neuron", "j", "out", "s", "off", "vdd", circuit.gnd)
-        netlist.initial |= {"j": 0.0, "s": 0.0}
+        circuit.V("base", "base", circuit.gnd, s["v_base"])
+        circuit.X("neuron", "bursting_neuron", "j", "out", "s", "off", "vdd", circuit.gnd, "base")
+        netlist.initial |= {"j": s["v_base"], "s": 0.0}
         silence = 6 * r_pump * s["c_slow"] * math.log(0.6 / 0.4)
         stop = (s["bursts"] + 0.5) * (s["hops"] * period + silence) + r_pump * s["c_slow"]
-        save = ("j", "out", "s", "off", "xneuron.xmtj.z", "xneuron.xmtj.w_b", "i(vdd)")
+        save = ("j", "out", "s", "off", "xneuron.xmtj.z", "xneuron.xmtj.w_b", "i(vdd)", "i(vbase)")
         return Testbench(self.name, netlist, Tran(stop, s["t_hop"] / 20), save, s, {"stop": stop, "silence": silence})
 
     @staticmethod
@@ -181,6 +187,7 @@ class BurstingNeuron(Circuit):
         hops = [len(burst) for burst in whole]
         layer = len(crossings(t, waveforms["xneuron.xmtj.z"], 0.0, "fall"))
         spent = energy(t, s["vdd"], waveforms["i(vdd)"], 0.0, at["stop"])
+        spent += energy(t, s["v_base"], waveforms["i(vbase)"], 0.0, at["stop"])
         total = sum(map(len, found))
         return [
             Measure("bursts", len(whole), "1", 2, description="groups of hops with silence between them"),
@@ -189,5 +196,5 @@ class BurstingNeuron(Circuit):
             Measure("interval", inside, "s", 0, description="between hops in a burst, median"),
             Measure("silence", min(between, default=math.nan), "s", SILENCE * inside, description="between bursts"),
             Measure("layer", layer / total if total else math.nan, "1", 0.6, 1.4, "turns of the layer for each spike"),
-            Measure("energy_per_hop", spent / total if total else math.nan, "J", 0, description="from the supply"),
+            Measure("energy_per_hop", spent / total if total else math.nan, "J", 0, description="from both rails"),
         ]  # fmt: skip

@@ -193,6 +193,18 @@ def test_bursts_from_back_hopping_agree(ngspice, vacask):
     assert np.abs(np.subtract(*counts)).max() <= 1
 
 
+@pytest.mark.parametrize("technology", ["sky130", "gf180"])
+def test_bursts_above_a_rail_that_lifts_the_junction(simulator, installed, technology):
+    """Where an inverter turns above the hopping voltage; across the junction the swing is the same."""
+    measures, waveforms, bench = simulate(simulator, "bursting_neuron", HOPPING, installed(technology))
+    assert failed(measures) == [] and bench.settings["v_base"] > 0.3
+    _, v_b, v_c = hop_window(HOPPING)
+    first = get_circuit("bursting_neuron").bursts(waveforms, bench)[0]
+    inside = (waveforms.axis > first[2]) & (waveforms.axis < first[-1])
+    across = waveforms["j"][inside] - bench.settings["v_base"]
+    assert across.min() == pytest.approx(v_b, abs=0.04) and across.max() == pytest.approx(v_c, abs=0.04)
+
+
 def test_no_bursts_for_the_other_polarity(vacask):
     measures, waveforms, _ = simulate(vacask, "bursting_neuron", HOPPING, polarity=-1, bursts=1)
     assert measures["bursts"].value == 0
@@ -203,7 +215,8 @@ def test_no_bursts_for_the_other_polarity(vacask):
     ("values", "settings", "words"),
     [
         (dict(fl_2=0.0), {}, "does not hop back"),
-        (dict(r_p=42.0, fl_2=0.21 / 0.04**2), {}, "cannot tell"),
+        (dict(r_p=42.0, fl_2=0.21 / 0.04**2), dict(v_base=0.0), "cannot tell"),
+        ({}, dict(v_base=0.8), "over v_base = 0.8 V"),
         ({}, dict(polarity=0.5), "1 or -1"),
     ],
 )

@@ -380,7 +380,8 @@ def test_linewidth_and_extract_commands(capsys: pytest.CaptureFixture[str], tmp_
     assert code == 0 and plot.exists()
     line = json.loads(text)["line"]
     assert line["width"] == pytest.approx(2e6, abs=5 * line["stderr"]["width"])
-    code, _, err = run(capsys, "extract", "rehm_2023")
-    assert code != 0 and err.count("\n") == 1
+    for card, words in (("rehm_2023", "give alpha"), ("schnitzspan_2023", "unknown model of a macrospin")):
+        code, _, err = run(capsys, "extract", card)
+        assert code == 2 and words in err and err.count("\n") == 1
     code, _, err = run(capsys, "extract", "kim_2015_in_plane", "--field", "1,2")
     assert code == 2 and "three components" in err
