@@ -32,6 +32,7 @@ __all__ = [
     "number",
     "one_of",
     "plot_file",
+    "positive",
     "settings",
     "simulators",
     "technology",
@@ -116,6 +117,14 @@ def number(what: str, text: str, unit: str) -> float:
         return parse_quantity(text, unit)
 
 
+def positive(what: str, text: str, unit: str) -> float:
+    """A number above zero with an SI suffix, in `unit`."""
+    value = number(what, text, unit)
+    if not value > 0:
+        raise WrongUse(f"{what} {text}: must be above 0 {unit}")
+    return value
+
+
 def each_file(option: str, given: Sequence[str] | None, count: int, unit: str) -> list[float | None]:
     """One number for each of `count` files, "-" where the file says it itself; one for all where only one is given."""
     if not given:
@@ -194,10 +203,7 @@ def celsius(text: str, option: str = "--temperature") -> float:
 
 def kelvin(text: str, option: str = "--temperature") -> float:
     """A temperature [K] above absolute zero."""
-    value = number(option, text, "K")
-    if value <= 0:
-        raise WrongUse(f"{option} {text}: must be above 0 K")
-    return value
+    return positive(option, text, "K")
 
 
 def settings(circuit: Circuit, given: Sequence[str]) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def fit(
     if pulse_width and by_field[0]:
         raise WrongUse("--pulse-width: a loop against field has none; --sweep-rate is the speed of the field")
     asked.folder((out or Path("card.json")).parent)
-    widths = [asked.number("--pulse-width", w, "s") for w in pulse_width] if pulse_width else None
+    widths = [asked.positive("--pulse-width", w, "s") for w in pulse_width] if pulse_width else None
     known = {
         "tau_d": asked.number("--tau-d", tau_d, "s") if tau_d else None,
         "temperature": asked.kelvin(temperature) if temperature else None,
@@ -448,6 +448,7 @@ def run(arguments: Sequence[str]) -> int:
     except (WrongUse, UsageError) as error:
         _trace(debug)
         text = error.format_message() if isinstance(error, UsageError) else str(error)
+        text = text.replace(": Value error, ", ": ")  # the parser's own words
         report_error(error, as_json, text)
         return WRONG
     except (SpinbricksError, ClickError) as error:

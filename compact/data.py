@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -16,7 +18,7 @@ from compact.errors import DataError, unknown
 from compact.tables import Table, read_table
 from compact.units import parse_unit, split_label
 
-__all__ = ["Loop", "Metadatum", "read_loop", "read_loops"]
+__all__ = ["Loop", "Metadatum", "read_loop", "read_loops", "with_pulse_widths"]
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
@@ -131,6 +133,20 @@ class Loop:
     def size(self) -> int:
         """Number of points."""
         return len(self.drive)
+
+
+def with_pulse_widths(loops: Sequence[Loop], widths: Sequence[float]) -> list[Loop]:
+    """Loops with the pulse widths [s] that are given for them, one for each.
+
+    Raises
+    ------
+    DataError
+        If there are not as many widths as loops, or they are not positive.
+    """
+    if len(widths) != len(loops) or not all(math.isfinite(w) and w > 0 for w in widths):
+        need = "1 loop needs" if len(loops) == 1 else f"{len(loops)} loops need"
+        raise DataError(f"{need} one positive pulse width each, not {', '.join(f'{w:g} s' for w in widths)}")
+    return [dataclasses.replace(loop, pulse_width=float(w)) for loop, w in zip(loops, widths, strict=True)]
 
 
 def _unevenness(values: FloatArray) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compact.data import Loop, read_loops
+from compact.data import Loop, read_loops, with_pulse_widths
 from compact.errors import DataError
 from compact.fitresult import REASONS as COMMON
 from compact.fitresult import (
@@ -139,9 +138,7 @@ def fit_loop(
         raise DataError("no loop was given")
     refuse_twice(read)
     if pulse_widths is not None:
-        if len(pulse_widths) != len(read) or not all(np.isfinite(w) and w > 0 for w in pulse_widths):
-            raise DataError(f"{len(read)} loops need as many positive pulse widths, not {list(pulse_widths)}")
-        read = [dataclasses.replace(loop, pulse_width=float(w)) for loop, w in zip(read, pulse_widths, strict=True)]
+        read = with_pulse_widths(read, pulse_widths)
     known = {k: v for k, v in (("tau_d", tau_d), ("t_nom", temperature)) if v is not None}
     assumed = device.complete(known)
     fits = tuple(fit_shape(analyse_loop(loop), device) for loop in read)

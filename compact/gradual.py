@@ -104,7 +104,7 @@ def fit_gradual(
     _check([*data, *asking], out, plot, name)
     values = _known(known)
     kelvin = asked.kelvin(temperature) if temperature else None
-    widths = [asked.number("--pulse-width", w, "s") for w in pulse_width] if pulse_width else None
+    widths = [asked.positive("--pulse-width", w, "s") for w in pulse_width] if pulse_width else None
     with terminal.step("starting"):
         from compact.data import read_loops
         from compact.gradualfit import fit_gradual as fit_loops
@@ -170,7 +170,7 @@ def fit_train(
     if start is not None:
         asked.one_of("state", start, ("p", "ap"))
     values = _known(known)
-    width = asked.number("--pulse-width", pulse_width, "s") if pulse_width else None
+    width = asked.positive("--pulse-width", pulse_width, "s") if pulse_width else None
     with terminal.step("starting"):
         from compact.trainfit import fit_train as fit_trains
         from compact.trainfit import read_train

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compact.data import Loop, read_loops
+from compact.data import Loop, read_loops, with_pulse_widths
 from compact.errors import DataError
 from compact.fitresult import CardFit, card_name, correlated, left_open, origin, refuse_twice, remarks
 from compact.fitting import _combine
@@ -327,11 +327,7 @@ def with_widths(
     DataError
         If there are not as many positive widths as loops.
     """
-    count = len(loops) + len(others)
-    if len(widths) != count or not all(math.isfinite(w) and w > 0 for w in widths):
-        raise DataError(f"{count} loops need as many positive pulse widths, not {list(widths)}")
-    pairs = zip([*loops, *others], widths, strict=True)
-    both = [dataclasses.replace(x, pulse_width=float(w)) for x, w in pairs]
+    both = with_pulse_widths([*loops, *others], widths)
     return both[: len(loops)], both[len(loops) :]
 
 

@@ -161,7 +161,10 @@ def leave_one_out(
     """
     read = read_given(loops)
     if len(read) < LEAST:
-        raise DataError(f"{len(read)} loops are too few to leave one out and fit the others; {LEAST} are needed")
+        raise DataError(
+            f"{len(read)} loop{'s are' if len(read) != 1 else ' is'} too few to leave one out and fit the others; "
+            f"{LEAST} are needed"
+        )
     rows = []
     for sloping in (False, True):
         for k, loop in enumerate(read):

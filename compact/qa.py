@@ -17,6 +17,7 @@ from compact.netlist import Netlist
 from compact.parameters import ParameterSet
 from compact.physics.auto_oscillation import AutoOscillator
 from compact.simulators import Simulator, get_simulator
+from compact.units import format_si
 
 __all__ = ["Check", "run_qa"]
 
@@ -131,7 +132,7 @@ def _axial_checks(card: ParameterSet, simulator: Simulator) -> Iterator[Check]:
             yield Check(f"method, {way}", name, abs(other / measured - 1), "1", 0.01, "change with gear for trap")
         else:
             yield Check(f"switching {way}", name, 0.0 if math.isfinite(measured) else math.nan, "1", 0.0,
-                        f"switches in {measured:.3g} s at {volts:.3g} V")  # fmt: skip
+                        f"switches in {format_si(float(f'{measured:.3g}'), 's')} at {volts:.3g} V")  # fmt: skip
     yield _retention_check(card, simulator)
     yield _energy_check(card, simulator)
     # A shallower well is left during the trace, a deeper one spreads less than the integrator's tolerance.

@@ -94,6 +94,10 @@ class Resonance:
         Peak of the alternating current [A] and the power [W] that the resting junction takes from it.
     diode, oscillator, detector : Regime
         The uses.
+    notes : tuple of str
+        What was assumed.
+    temperature : float
+        Temperature [degC].
     """
 
     card: ParameterSet
@@ -104,6 +108,7 @@ class Resonance:
     oscillator: Regime
     detector: Regime
     notes: tuple[str, ...] = ()
+    temperature: float = 27.0
 
     @property
     def all(self) -> tuple[Regime, Regime, Regime]:
@@ -251,7 +256,7 @@ def run_resonance(
         oscillator = _oscillator(bench, osc, seed, effort)
     with doing(f"injection-locked detector in {simulator}"):
         detector = _detector(bench, osc, i_rf, p_rf, effort)
-    return Resonance(card, simulator, i_rf, p_rf, diode, oscillator, detector)
+    return Resonance(card, simulator, i_rf, p_rf, diode, oscillator, detector, temperature=temperature)
 
 
 def _diode(bench: _Bench, osc: AutoOscillator, i_rf: float, p_rf: float, effort: Effort) -> Regime:

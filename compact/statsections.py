@@ -196,12 +196,14 @@ def monte_carlo_samples(subject: Subject) -> Iterator[Block]:
         f"Histograms of the figures of circuit {plan.circuit} over {len(samples.rows)} samples",
         f"{spread} vary; {plan.simulator}, seed {plan.seed}. Dotted: typical; dashed: limits, where they are near.",
     )
-    if len(samples.rows) >= 2 * len(samples.header["variables"]) + 2:
-        ranking, explained = rank(samples, varied[0])
+    enough = 2 * len(samples.header["variables"]) + 2
+    told = [name for name in varied if np.isfinite(samples.values(name)).sum() >= enough]
+    if told:
+        ranking, explained = rank(samples, told[0])
         yield Picture.drawn(
-            lambda path: plot_sensitivities(ranking, explained, varied[0], path),
-            f"Bars: shares of the variance of {varied[0]} by what varies",
-            f"What makes {varied[0]} vary.",
+            lambda path: plot_sensitivities(ranking, explained, told[0], path),
+            f"Bars: shares of the variance of {told[0]} by what varies",
+            f"What makes {told[0]} vary.",
         )
 
 

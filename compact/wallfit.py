@@ -40,6 +40,8 @@ FINER = 4
 """Steps of the wall between two points of a loop."""
 STOPPED = 0.02
 """Velocity over the largest one below which a driven wall counts as pinned."""
+STRUCTURE, VISIBLE = 2.0, 5e-3
+"""Ratio of residuals to their point-to-point noise, and their size over the range, from which a fit is called poor."""
 
 
 # ------------------------------------------------------------------------------------------------ laws
@@ -322,6 +324,7 @@ def fit_velocity(
         notes.append(f"no breakdown up to {format_si(at, UNITS[table.quantity])}: h_k is at least {bound:.3g} A/m")
     reasons = dict.fromkeys([*given_up, *more], "these velocities leave it open")
     curve = wall_velocity(best, table.quantity, x, temperature)
+    notes += _warnings(best, table, curve, names)
     method = f"wall velocity against {table.quantity}, closed form of the collective coordinates"
     return WallFit(_card(base, best, result, names, table, name, method, citation, reasons, notes), table, curve)
 
@@ -420,6 +423,7 @@ def fit_loop(
     reasons = dict.fromkeys(given_up, "this loop leaves it open; taken as given")
     notes = [*table.notes, "the wall follows the bias without inertia, and stops at the ends"]
     curve = loop_current(best, table.time, volts, temperature)
+    notes += _warnings(best, table, curve, names)
     method = "pinched loop of voltage and current, wall without inertia"
     return WallFit(_card(base, best, result, names, table, name, method, citation, reasons, notes), table, curve)
 
@@ -430,6 +434,27 @@ def _travel(card: ParameterSet, table: WallTable, temperature: float) -> float:
     field_like, h_k = card.definition.evaluate(["field_like", "h_k_t"], point)
     speed = UniformWall.from_card(card, temperature).mobility * field_like * h_k * 2 / card.values["length"]
     return float(np.ptp(np.cumsum(speed * np.gradient(table.time))))
+
+
+def _warnings(card: ParameterSet, table: WallTable, curve: FloatArray, names: Sequence[str]) -> list[str]:
+    """Values at the limit of what is allowed, and residuals that hang together from point to point."""
+    notes = []
+    for name in names:
+        low, high = _range(card, name)
+        if not low + 1e-3 * abs(low) < card.values[name] < high - 1e-3 * abs(high):
+            notes.append(f"{name} = {card.values[name]:g} is at the limit of what is allowed, {low:g} to {high:g}")
+    order = np.argsort(table.drive) if table.kind == "velocity" else np.arange(table.drive.size)
+    left = (table.response - curve)[order] / np.ptp(table.response)
+    rms = float(np.sqrt(np.mean(left**2)))
+    noise = float(np.median(np.abs(np.diff(left)))) / (0.6745 * math.sqrt(2))
+    if rms > max(STRUCTURE * noise, VISIBLE):
+        other = next(m for m in MODELS if m != card.model)
+        better = f", or try --model {other}" if table.quantity in ("density", "current") else ""
+        notes.append(
+            f"residuals of {100 * rms:.2g} % of the range are not the noise, {100 * noise:.2g} %: {card.model} with "
+            f"what is given does not describe these data; give what is known with --set or --card{better}"
+        )
+    return notes
 
 
 def _card(

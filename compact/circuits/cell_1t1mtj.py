@@ -14,6 +14,7 @@ from compact.measure import Measure, average, energy, first_crossing, value_at
 from compact.netlist import Netlist
 from compact.parameters import ParameterSet
 from compact.technology import Device, Technology
+from compact.units import format_si
 
 if TYPE_CHECKING:
     from compact.waveform import Waveforms
@@ -195,7 +196,7 @@ def _sizes(junction: Junction, nmos: Device, pmos: Device, given: Mapping[str, f
         cases = ("parallel", to_p, i_p), ("antiparallel", to_ap, i_ap)
         state, volts, amps = cases[widths[1] >= widths[0]]
         raise CircuitError(
-            f"at {supply:g} V cannot write {state}: the junction needs {amps * 1e6:.3g} uA, "
+            f"at {supply:g} V cannot write {state}: the junction needs {format_si(float(f'{amps:.3g}'), 'A')}, "
             f"which takes {volts:.3g} V across it (access transistor up to {WIDEST * 1e6:g} um)"
         )
     if "v_bl" not in given:

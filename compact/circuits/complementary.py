@@ -17,6 +17,7 @@ from compact.errors import CircuitError
 from compact.netlist import Netlist
 from compact.physics.activation import escape_rate
 from compact.technology import Device, Technology
+from compact.units import format_si
 
 __all__ = [
     "FAST",
@@ -120,7 +121,7 @@ def _writing(
     spare = supply - volts[hardest]
     drop = DRIVER_SHARE * supply if access else spare / 2
     too_much = CircuitError(
-        f"at {supply:g} V cannot write: the junction needs {max(amps.values()) * 1e6:.3g} uA, "
+        f"at {supply:g} V cannot write: the junction needs {format_si(float(f'{max(amps.values()):.3g}'), 'A')}, "
         f"which takes {volts[hardest]:.3g} V across it (transistors up to {WIDEST * 1e6:g} um)"
     )
     if spare <= 2 * DRIVER_SHARE * supply:

@@ -123,3 +123,12 @@ def test_wrong_cards_are_refused(tmp_path: Path) -> None:
         fit_velocity(table, card=ParameterSet("domain_wall", "across", {"theta_p": 1.5}))
     with pytest.raises(DataError, match="not a loop"):
         fit_loop(table)
+
+
+def test_a_model_that_does_not_describe_the_data_is_said() -> None:
+    truth, table = velocity_case(2, "stack")
+    right = fit_velocity(table, card=truth.replace("base", fl_ratio=0.3, h_k=1e5))
+    wrong = fit_velocity(table)  # the current along the wire, by default
+    assert not any("does not describe" in note for note in right.card.notes)
+    (note,) = (note for note in wrong.card.notes if "does not describe" in note)
+    assert "try --model domain_wall" in note and "domain_wall_track with what is given" in note

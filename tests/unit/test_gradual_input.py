@@ -67,7 +67,7 @@ def test_loops_that_cannot_be_fitted() -> None:
         fit_gradual(flat)
     with pytest.raises(DataError, match="no loop was given"):
         fit_gradual([])
-    with pytest.raises(DataError, match="1 loops need as many positive pulse widths"):
+    with pytest.raises(DataError, match="1 loop needs one positive pulse width each, not 0"):
         fit_gradual(flat, pulse_widths=[1e-3, 1e-3])
 
 
@@ -113,6 +113,8 @@ def test_tables_are_read(tmp_path: Path) -> None:
     [
         (["fit-train", "none.csv"], 2, "no such file"),
         (["fit-train", "train.csv"], 1, "no column of the pulse width"),
+        (["fit-train", "train.csv", "--pulse-width=-1us"], 2, "--pulse-width -1us: must be above 0 s"),
+        (["fit-gradual", "train.csv", "--pulse-width", "0"], 2, "--pulse-width 0: must be above 0 s"),
         (["fit-train", "train.csv", "--pulse-width", "1us", "--set", "dleta=4"], 2, "did you mean 'delta'"),
         (["fit-train", "train.csv", "--pulse-width", "1us", "--set", "delta"], 2, "NAME=VALUE"),
         (["fit-train", "train.csv", "--pulse-width", "1us", "--start", "up"], 2, "unknown state 'up'"),

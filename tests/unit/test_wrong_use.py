@@ -25,6 +25,7 @@ from compact.waveplot import _quantity
         ("simulate pcsa --temperature=-400", "absolute zero"),
         ("simulate pcsa --corner xx", "unknown corner"),
         ("ensemble kim_2015_interface --voltage=-0.5 --pulse 3n --temperature=-300", "absolute zero"),
+        ("list card", "error: Invalid value for 'kind': 'card' is not one of 'models'"),
         ("emit fang_2016 --target switch", "no such form"),
         ("corners pcsa --card ikeda_2010 --supply nonsense", "unknown setting"),
         ("corners pcsa --card fang_2016", "garcia_redondo_2021"),
