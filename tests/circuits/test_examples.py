@@ -88,6 +88,9 @@ def test_gate_of_walls_lies_within_what_is_published():
     v, switch = card.values, WallSwitch(card)
     density = switch.depinning() / (v["width"] * 3.9e-9)
     assert density == pytest.approx(card.derived["j_depinning"].value, rel=1e-3) and 1e11 < density < 3e12
+    interaction = 2 / math.pi * MU_0 * v["h_k"] * v["ms"] * v["wall_width"]
+    assert interaction == pytest.approx(1.1e-3, rel=0.02)  # J/m2, as stated
+    assert v["wall_width"] == pytest.approx(math.sqrt(16e-12 / 0.5e6), rel=0.02)
     assert v["beta"] * abs(v["p_wire"]) == pytest.approx(math.pi / 2 * 0.1 * v["wall_width"] / 3.9e-9, rel=0.01)
     reset = get_circuit("wall_logic").build(card, "generic").settings["i_reset"]
     assert v["h_site_1"] * reset / switch.depinning() < v["alpha"] * v["h_k"] / 2
