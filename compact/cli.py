@@ -48,7 +48,8 @@ ClickError: Any = typer.BadParameter.__mro__[2]
 app = typer.Typer(
     name="spinbricks",
     help="Measured spin-torque devices in, SPICE and Verilog-A models that a circuit designer can trust out.",
-    epilog="Exit codes: 0 all is well, 1 something failed, 2 wrong use. Numbers take SI suffixes: 50u, 9.22n, 1.2V.",
+    epilog="Exit codes: 0 all is well, 1 something failed, 2 wrong use, 130 interrupted. "
+    "Numbers take SI suffixes: 50u, 9.22n, 1.2V.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
