@@ -32,6 +32,8 @@ WIDER = 2
 REACH = 1.2
 """Highest bias of a precharged line over v_h: beyond 1.41 the reference, whose junctions are in series and keep more of
 their TMR, is slower than a match."""
+SWINGS = 5
+"""Least time of a search over that in which the latch's pMOS would charge an output, for slow corners too."""
 PRECHARGE = 0.1
 """Of a search, in which the precharge would bring the charge of a line at half the supply; the latch's nMOS, source
 followers, take the rest."""
@@ -73,7 +75,7 @@ class Cam(Circuit):
                 1e-8, 1e-3),
         Setting("w_latch", None, "m", "nMOS of the latch (derived: w_n times half the length of the word)", 1e-8, 1e-3),
         Setting("w_foot", None, "m", "discharge nMOS (derived: four times w_latch)", 1e-8, 1e-3),
-        Setting("t_search", None, "s", "search (derived: 4 time constants, 1 ns at least)", 1e-11, 1e-3),
+        Setting("t_search", None, "s", "search (derived: 4 time constants, 5 swings, 1 ns at least)", 1e-11, 1e-3),
         Setting("c_cell", 0.1e-15, "F", "capacitance that a cell adds to the match line", 0, 1e-9),
         Setting("c_load", 1e-15, "F", "load of both outputs", 0, 1e-9),
     )  # fmt: skip
@@ -140,7 +142,6 @@ class Cam(Circuit):
         s = {"w_p": max(s["w_n"], pmos.min_width), "w_latch": max(s["w_n"] * bits / 2, s["w_n"])} | s
         s = {"w_foot": 4 * s["w_latch"]} | s
         lines = NODE_CAPACITANCE * (3 * s["w_latch"] + 3 * s["w_p"] + bits * s["w_access"]) + s["c_cell"] * bits
-        s = {"t_search": max(4 * (lines + s["c_load"]) * Junction(card).resistance(-1.0), 20 * s["edge"], 1e-9)} | s
         drive = pmos.current(s["v_search"], s["v_search"] / 2)
         charge = lines * max(s["v_search"] - nmos.vth, 0.0)
         if not drive:
@@ -148,6 +149,10 @@ class Cam(Circuit):
                 f"setting 'v_search' = {s['v_search']:.3g} V is below the threshold of {pmos.vth:.3g} V of the pMOS "
                 "that charge the lines"
             )
+        output = s["c_load"] + NODE_CAPACITANCE * (s["w_latch"] + 2 * s["w_p"])
+        swing = output * s["v_search"] / (s["w_p"] * drive)
+        constants = (lines + s["c_load"]) * Junction(card).resistance(-1.0)
+        s = {"t_search": max(4 * constants, SWINGS * swing, 20 * s["edge"], 1e-9)} | s
         s = {"w_pre": max(s["w_p"], charge / (PRECHARGE * s["t_search"] * drive))} | s
         sizes = {key: value for key, value in s.items() if key[:2] == "w_"}
         port = {"w_port_n": found["w_down"], "w_port_p": max(found["w_up_sl"], found["w_up_bl"])}

@@ -141,6 +141,13 @@ def test_words_of_junctions_of_low_and_high_currents(installed, vacask, technolo
     figures(run)
 
 
+@pytest.mark.parametrize("corner", ["ss", "ff"])
+def test_words_at_corners_of_a_high_threshold(installed, vacask, corner):
+    """Searches last for what the latch's pMOS take at their supply, with room for slow ones."""
+    name = "garcia_redondo_2021"
+    figures(simulate("cam", load_card(name), installed("gf180"), "vacask", corner=corner, settings={"bits": 2}))
+
+
 def test_precharge_follows_the_search(card):
     short, long = (get_circuit("cam").build(card, "generic", t_search=t).settings for t in (0.3e-9, 20e-9))
     assert short["w_pre"] > 2 * short["w_p"] and long["w_pre"] == long["w_p"]
