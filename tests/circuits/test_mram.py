@@ -154,7 +154,12 @@ def test_precharge_follows_the_search(card):
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"), [(dict(v_search=0.35), "below the threshold"), (dict(bits=3, word=8), "more than 3 bits"), (dict(bits=2.5), "whole number")]
+    ("settings", "words"),
+    [
+        (dict(v_search=0.35), "below the threshold"),
+        (dict(bits=3, word=8), "more than 3 bits"),
+        (dict(bits=2.5), "whole number"),
+    ],
 )
 def test_wrong_words(card, settings, words):
     with pytest.raises(CircuitError, match=words):
