@@ -30,6 +30,9 @@ __all__ = [
     "threshold_voltage",
 ]
 
+VANISHING = 1e-12
+"""Size over the largest below which a value is nothing but the smooth tail of a threshold."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -213,7 +216,7 @@ def parity(
     Returns
     -------
     float
-        Largest deviation over the larger of the value and 1e-3 of its typical size.
+        Largest deviation over the larger of the value and 1e-3 of its typical size, the median of what does not vanish.
     """
     rng = np.random.default_rng(seed)
     model = cards[0].definition
@@ -263,9 +266,16 @@ def parity(
             value = np.broadcast_to(value, (points, len(chosen)))
             sign = -1.0 if k < len(model.terminals) - 1 else 1.0
             measured = np.array([sign * waves[f"i(v{k}_{c}_{p})"][chosen] for p in range(points)])
-            scale = np.maximum(np.abs(value), 1e-3 * np.median(np.abs(value)))
+            scale = np.maximum(np.abs(value), 1e-3 * _typical(value))
             worst = max(worst, float(np.max(np.abs(measured - value) / scale)))
     return worst
+
+
+def _typical(values: NDArray[np.float64]) -> float:
+    """Median size; where most vanish against the largest, as rates below a threshold do, that of the others."""
+    sizes = np.abs(values)
+    alive = sizes > VANISHING * sizes.max()
+    return float(np.median(sizes if np.median(alive) > 0 or not alive.any() else sizes[alive]))
 
 
 def _forced_bias(card: ParameterSet) -> float:
