@@ -133,7 +133,7 @@ def test_words_are_found_where_writing_takes_a_high_supply(vacask):
     run = simulate("cam", card, simulator="vacask", settings={"bits": 2})
     assert [f"{m.name} = {m.value:g}" for m in run.measures if not m.passed] == []
     assert run.bench.settings["v_search"] < run.bench.settings["v_sl"] == 2.5
-    wrong = simulate("cam", card, simulator="vacask", settings={"bits": 2, "v_search": 2.5})
+    wrong = simulate("cam", card, simulator="vacask", settings={"bits": 2, "v_search": 3.3})
     assert {m.name: m.value for m in wrong.measures}["searches"] < 1
 
 
