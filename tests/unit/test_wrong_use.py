@@ -90,9 +90,10 @@ def test_signals_are_what_their_model_declares(circuit, signal, quantity):
 
 
 def test_report_with_a_failed_measure_is_written_and_fails(vacask, capsys, tmp_path):
-    """As `simulate` and `qa` do: the rate of a neuron with this card is 9 % off, of which 5 % are allowed."""
-    page = tmp_path / "page.html"
-    told = ["--section", "circuits", "--circuit", "lif_neuron", "-s", "vacask", "-o", str(page)]
-    assert run(["report", "rehm_2023", *told]) == 1
-    assert page.stat().st_size > 10_000 and "misfit" in page.read_text(encoding="utf-8")
+    """As `simulate` and `qa` do: both states of a junction with 2 % of magnetoresistance read too much alike."""
+    page, card = tmp_path / "page.html", tmp_path / "weak.json"
+    load_card("garcia_redondo_2021").replace("weak", tmr=0.02).save(card)
+    told = ["--section", "circuits", "--circuit", "cell_1t1mtj", "-s", "vacask", "-o", str(page)]
+    assert run(["report", str(card), *told]) == 1
+    assert page.stat().st_size > 10_000 and "read_difference" in page.read_text(encoding="utf-8")
     assert capsys.readouterr().err == ""
