@@ -165,7 +165,7 @@ def test_length_of_a_table_follows_from_the_number_of_inputs():
 
 def test_card_that_cannot_be_written_says_why():
     strong = load_card("ikeda_2010").replace(ic_p2ap=400e-6, ic_ap2p=400e-6)
-    with pytest.raises(CircuitError, match=r"cannot be written in generic: nmos at 1.2 V cannot write: .* 600 uA"):
+    with pytest.raises(CircuitError, match=r"cannot be written in generic: nmos at 1.2 V cannot write: .* 600 µA"):
         LUT.build(strong, "generic", k=2)
 
 

@@ -176,7 +176,7 @@ def test_wrong_use(tmp_path: Path) -> None:
         fit_loop(loop, model="mjt")
     with pytest.raises(DataError, match="no loop"):
         fit_loop([])
-    with pytest.raises(DataError, match="pulse widths"):
+    with pytest.raises(DataError, match="one positive pulse width each"):
         fit_loop([loop, loop], pulse_widths=[0.1])
     path = tmp_path / "a.csv"
     rows = zip(SWEEP.tolist(), np.asarray(loop.resistance).tolist(), strict=True)
