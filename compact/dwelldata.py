@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from compact.bias import Biased
 from compact.errors import DataError
 from compact.roles import Role, read_roles
 
@@ -175,7 +176,7 @@ def read_trace(path: str | Path, columns: str | Mapping[str, str] | None = None)
 
 
 @dataclass(frozen=True)
-class DwellTable:
+class DwellTable(Biased):
     """Mean dwell times against bias.
 
     Parameters
@@ -224,23 +225,6 @@ class DwellTable:
             object.__setattr__(self, name, array)
         if (self.voltage is None) == (self.current is None):
             raise DataError(f"{self.source}: either voltages or currents are needed")
-
-    @property
-    def quantity(self) -> Literal["voltage", "current"]:
-        """What was applied."""
-        return "voltage" if self.current is None else "current"
-
-    @property
-    def unit(self) -> str:
-        """Its unit."""
-        return "V" if self.current is None else "A"
-
-    @property
-    def level(self) -> FloatArray:
-        """Bias [V or A], shape (n,)."""
-        level = self.voltage if self.current is None else self.current
-        assert level is not None
-        return level
 
     @classmethod
     def from_traces(

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from compact.bias import Biased
 from compact.errors import DataError
 from compact.roles import Role, read_roles
 
@@ -27,7 +28,7 @@ ROLES = {
 
 
 @dataclass(frozen=True)
-class SwitchingTable:
+class SwitchingTable(Biased):
     """Measured switching probabilities.
 
     Parameters
@@ -106,23 +107,6 @@ class SwitchingTable:
         if not self.lines:
             return f" (point {rows[0] + 1})"
         return f" (line {self.lines[rows[0]]})"
-
-    @property
-    def quantity(self) -> Literal["voltage", "current"]:
-        """What was applied."""
-        return "voltage" if self.current is None else "current"
-
-    @property
-    def level(self) -> FloatArray:
-        """Amplitudes [V or A], shape (n,)."""
-        level = self.voltage if self.current is None else self.current
-        assert level is not None
-        return level
-
-    @property
-    def unit(self) -> str:
-        """Unit of the amplitudes."""
-        return "V" if self.quantity == "voltage" else "A"
 
     @property
     def abscissa(self) -> Literal["level", "pulse"]:
